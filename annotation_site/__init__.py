@@ -1,0 +1,1 @@
+"""The annotation site: leads, rounds, annotators, jobs, results."""

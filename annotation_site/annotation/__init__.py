@@ -1,0 +1,1 @@
+"""Rounds and the annotators' work: consent, practice, tasks, answers."""

@@ -1,0 +1,5 @@
+from django.apps import AppConfig
+
+
+class AnnotationConfig(AppConfig):
+    name = "annotation_site.annotation"

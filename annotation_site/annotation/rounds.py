@@ -1,0 +1,221 @@
+"""State changes of a round: pick, open, close, and the ways back.
+
+Nothing here starts a job; the views that do live above this app.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+from django.utils import timezone
+
+from annotation_site.annotation.errors import RoundNotReady
+from annotation_site.annotation.models import (
+    AnswerChoice,
+    Assignment,
+    AssignmentState,
+    PracticeItem,
+    Response,
+    Round,
+    RoundState,
+    Sitting,
+    SittingState,
+    Task,
+)
+from annotation_site.annotation.querysets import AT_WORK, WAITING
+
+LEAST_PRACTICE = 3
+PRACTICE_ANSWERS = (AnswerChoice.YES, AnswerChoice.NO)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PickedTask:
+    """A query for a round: an image's key and its stratum."""
+
+    image_id: int
+    cluster: int = 0
+
+
+@transaction.atomic
+def begin_preparing(*, round: Round, budget: int) -> None:  # noqa: A002
+    """Set a round's budget and wait for its queries: draft or ready -> preparing.
+
+    Raises:
+        RoundNotReady: The round is past that, or the budget is not positive.
+    """
+    if budget < 1:
+        raise RoundNotReady(f"the budget must be at least one image, got {budget}")
+    _advance(
+        round,
+        (RoundState.DRAFT, RoundState.READY),
+        RoundState.PREPARING,
+        "have its images picked",
+        budget=budget,
+    )
+
+
+@transaction.atomic
+def finish_preparing(
+    *,
+    round: Round,  # noqa: A002
+    tasks: Sequence[PickedTask],
+    candidates: Sequence[int],
+    queries_key: str,
+) -> None:
+    """Write a round's tasks and practice candidates: preparing -> ready.
+
+    Args:
+        round: The round.
+        tasks: In the order the engine picked them.
+        candidates: Keys of images for practice; the lead confirms their answers.
+        queries_key: Artifact the tasks come from.
+
+    Raises:
+        RoundNotReady: The round is not preparing; nothing is written.
+    """
+    _advance(
+        round,
+        (RoundState.PREPARING,),
+        RoundState.READY,
+        "receive its images",
+        queries_key=queries_key,
+    )
+    round.tasks.all().delete()
+    round.practice_items.all().delete()
+    Task.objects.bulk_create(
+        Task(
+            round=round,
+            image_id=task.image_id,
+            position=position,
+            cluster=task.cluster,
+            target=round.redundancy,
+        )
+        for position, task in enumerate(tasks)
+    )
+    PracticeItem.objects.bulk_create(
+        PracticeItem(round=round, image_id=image_id, position=position)
+        for position, image_id in enumerate(candidates)
+    )
+
+
+def abort_preparing(*, round: Round) -> None:  # noqa: A002
+    """Let a failed or cancelled job's round be set up again: preparing -> draft."""
+    _advance(round, (RoundState.PREPARING,), RoundState.DRAFT, "go back to being a draft")
+
+
+@transaction.atomic
+def confirm_practice(
+    *,
+    round: Round,  # noqa: A002
+    chosen: Mapping[int, tuple[str, str]],
+) -> None:
+    """Confirm practice items with their answers and explanations; the others become candidates.
+
+    Args:
+        round: A round that is not open yet.
+        chosen: Key of a practice item -> (yes or no, explanation).
+
+    Raises:
+        RoundNotReady: The round is open or past it, an item is not the round's, or an answer is
+            neither yes nor no.
+    """
+    locked = Round.objects.select_for_update().get(pk=round.pk)
+    if locked.state not in {RoundState.DRAFT, RoundState.READY}:
+        raise RoundNotReady(f"practice cannot change while the round is {locked.state}")
+    items = {item.pk: item for item in locked.practice_items.all()}
+    unknown = set(chosen) - set(items)
+    if unknown:
+        raise RoundNotReady(f"{len(unknown)} of the chosen practice items are not of this round")
+    for key, item in items.items():
+        answer, explanation = chosen.get(key, ("", ""))
+        if key in chosen and answer not in PRACTICE_ANSWERS:
+            raise RoundNotReady(f"a practice answer is yes or no, got {answer!r}")
+        item.answer, item.explanation = answer, explanation[:200]
+        item.save(update_fields=["answer", "explanation"])
+
+
+@transaction.atomic
+def open_round(*, round: Round, now: datetime | None = None) -> None:  # noqa: A002
+    """Let annotators in: ready -> open.
+
+    Raises:
+        RoundNotReady: It is not ready, has no tasks, or fewer than three confirmed practice items.
+    """
+    if not round.tasks.exists():
+        raise RoundNotReady("the round has no images to ask about; pick them first")
+    confirmed = round.practice_items.filter(answer__in=PRACTICE_ANSWERS).count()
+    if confirmed < LEAST_PRACTICE:
+        raise RoundNotReady(
+            f"a round needs {LEAST_PRACTICE} confirmed practice images, this one has {confirmed}; "
+            "answer and confirm more"
+        )
+    _advance(round, (RoundState.READY,), RoundState.OPEN, "open", opened_at=now or timezone.now())
+
+
+@transaction.atomic
+def begin_closing(*, round: Round) -> None:  # noqa: A002
+    """Freeze the votes: open -> closing; unanswered places are released, sittings end.
+
+    An answer that is on its way is waited for; one that comes later is kept as surplus.
+
+    Raises:
+        RoundNotReady: The round is not open, or the project has no votes at all.
+    """
+    if not Response.objects.of_project(round.project).current().exists():
+        raise RoundNotReady("the round has no answers yet; wait for some before closing it")
+    _advance(round, (RoundState.OPEN,), RoundState.CLOSING, "close")
+    sittings = list(
+        Sitting.objects.filter(round=round)
+        .order_by("pk")
+        .select_for_update()
+        .values_list("pk", flat=True)
+    )
+    waiting = Assignment.objects.filter(sitting__in=sittings, state__in=WAITING)
+    unfinished = Sitting.objects.filter(pk__in=sittings, state__in=AT_WORK)
+    unfinished.update(state=SittingState.EXPIRED)
+    waiting.update(state=AssignmentState.RELEASED)
+    _recount(round)
+
+
+def finish_closing(*, round: Round, votes_key: str = "", now: datetime | None = None) -> None:  # noqa: A002
+    """Publish the end: closing -> closed."""
+    _advance(
+        round,
+        (RoundState.CLOSING,),
+        RoundState.CLOSED,
+        "be marked closed",
+        votes_key=votes_key,
+        closed_at=now or timezone.now(),
+    )
+
+
+def abort_closing(*, round: Round) -> None:  # noqa: A002
+    """Open again after a failed or cancelled job: closing -> open; annotators may come back."""
+    _advance(round, (RoundState.CLOSING,), RoundState.OPEN, "open again")
+
+
+def _advance(
+    round_: Round, before: Sequence[RoundState], after: RoundState, wish: str, **fields: object
+) -> None:
+    """Change the state by a guarded update, and the object with it."""
+    changed = Round.objects.filter(pk=round_.pk, state__in=before).update(state=after, **fields)
+    if changed != 1:
+        state = Round.objects.values_list("state", flat=True).get(pk=round_.pk)
+        raise RoundNotReady(f"the round cannot {wish}: it is {state}, not {' or '.join(before)}")
+    round_.state = after
+    for name, value in fields.items():
+        setattr(round_, name, value)
+
+
+def _recount(round_: Round) -> None:
+    """Set every counter to what is held; used when a whole round is released at once."""
+    tasks = list(round_.tasks.order_by("pk").select_for_update())
+    answered: dict[int, int] = {}
+    for task_id in Assignment.objects.filter(
+        task__round=round_, state=AssignmentState.ANSWERED
+    ).values_list("task_id", flat=True):
+        answered[task_id] = answered.get(task_id, 0) + 1
+    for task in tasks:
+        task.reserved = answered.get(task.pk, 0)
+    Task.objects.bulk_update(tasks, ["reserved"])

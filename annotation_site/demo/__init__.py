@@ -1,0 +1,1 @@
+"""`make demo`: a project on benchmark data, and simulated annotators over real HTTP."""

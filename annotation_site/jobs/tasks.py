@@ -1,0 +1,40 @@
+"""What the queue calls. It knows the runner by name only, so that a web process never loads it."""
+
+import importlib
+import traceback
+
+from django_tasks import task
+
+from annotation_site.jobs import services
+
+RUNNER = "annotation_site.jobs.runner"
+
+
+@task()
+def run_job(job_id: int) -> None:
+    """Do a job in a worker process.
+
+    Args:
+        job_id: primary key of the `Job`.
+    """
+    try:
+        runner = importlib.import_module(RUNNER)
+    except Exception:
+        services.begin(job_id=job_id)
+        _give_up(job_id)
+        raise
+    try:
+        runner.run(job_id)
+    except Exception:
+        # The runner tells expected failures itself; this is the last net, so that no job
+        # stays "running" after its function has ended.
+        _give_up(job_id)
+        raise
+
+
+def _give_up(job_id: int) -> None:
+    services.fail(
+        job_id=job_id,
+        error="This job failed for a reason that Gazecheck did not foresee.",
+        trace=traceback.format_exc(),
+    )

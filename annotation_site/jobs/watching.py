@@ -1,0 +1,77 @@
+"""How a job tells the page how far it is, and learns that it should stop."""
+
+import time
+
+from annotation_site.jobs import services
+from engine.errors import Cancelled
+
+REPORT_EVERY_SECONDS = 0.5
+STOPPED = "the job was cancelled"
+
+
+class JobWatcher:
+    """Writes stage and progress to a job's row, at most twice a second; obeys a cancellation."""
+
+    def __init__(self, job_id: int) -> None:
+        """Watch for one job.
+
+        Args:
+            job_id: Its primary key.
+        """
+        self._job_id = job_id
+        self._reported_at = 0.0
+
+    def stage_started(self, name: str, *, cached: bool) -> None:
+        """Name the stage on the page; a stage kept from before passes silently."""
+        if not cached and not services.begin_stage(job_id=self._job_id, stage=words(name)):
+            raise Cancelled(STOPPED)
+
+    def progress(self, done: int, total: int) -> None:
+        """Write how far the stage is, now and then."""
+        now = time.monotonic()
+        if now - self._reported_at < REPORT_EVERY_SECONDS and done != total:
+            return
+        self._reported_at = now
+        if not services.report(job_id=self._job_id, done=done, total=total):
+            raise Cancelled(STOPPED)
+
+    def stage_finished(self, name: str, seconds: float, *, cached: bool) -> None:
+        """Leave a line in the log."""
+        said = "kept from before" if cached else f"{seconds:.1f} s"
+        services.add_line(job_id=self._job_id, text=f"{words(name)}: {said}")
+
+    def note(self, text: str) -> None:
+        """Leave a line in the log."""
+        services.add_line(job_id=self._job_id, text=text)
+
+
+def words(stage: str) -> str:
+    """Give a stage's name as words on a page."""
+    return _WORDS.get(stage, stage.replace("_", " "))
+
+
+_WORDS = {
+    "reading": "Reading and checking the data set",
+    "manifest": "Freezing the manifest",
+    "classifier": "Preparing the classifier",
+    "extraction": "Computing where the classifier looks",
+    "space": "Building the attention space",
+    "budget": "Measuring consistency against the number of images",
+    "queries": "Picking the images to ask about",
+    "votes": "Freezing the votes",
+    "labels": "Aggregating the answers",
+    "scores": "Spreading the labels to every image",
+    "screening": "Screening the training images",
+    "screening_val": "Screening the validation images",
+    "feature_groups": "Disentangling the training images",
+    "feature_groups_val": "Disentangling the validation images",
+    "subset": "Drawing the subset",
+    "subset_val": "Drawing the validation subset",
+    "core_masks": "Making core masks",
+    "attention": "Computing where the new classifiers look",
+    "evaluation": "Evaluating before and after",
+    "retraining_erm": "Retraining on all images",
+    "retraining_random_subset": "Retraining on a random subset",
+    "retraining_slim_tr": "Retraining on the curated subset",
+    "retraining_slim_val": "Refitting on the curated validation subset",
+}

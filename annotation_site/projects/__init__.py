@@ -1,0 +1,1 @@
+"""Projects, members, data sets, images, the classifier under study."""

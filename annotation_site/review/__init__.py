@@ -1,0 +1,1 @@
+"""What a closed round brought: scores, cells, before and after."""

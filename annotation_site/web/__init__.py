@@ -1,0 +1,1 @@
+"""What every page shares: base context, access, charts, error pages, start-up checks."""

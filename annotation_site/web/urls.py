@@ -1,0 +1,7 @@
+"""Addresses that belong to no app."""
+
+from django.urls import path
+
+from annotation_site.web import views
+
+urlpatterns = [path("health/", views.health, name="health")]

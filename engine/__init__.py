@@ -1,0 +1,25 @@
+"""Gazecheck's engine: from one pass over the images to a classifier that looks at the right thing.
+
+Read from the bottom up the packages are the pipeline; a layer imports only what is below it:
+
+    cli           one command per stage, `run` for all of them, `data`, `store`
+    pipeline      the settings, the stages in order, running and resuming them
+    training      refit a head, fine-tune all layers, the retraining routes
+    simulation    the annotator of the benchmarks, who knows the true regions
+    evaluation    accuracy by group, attention against true regions
+    curation      screening, disentangling, allocation, the balanced subset, core masks
+    attention     extraction in one pass, pooling, the attention space
+    labeling      queries, votes, attention labels, spreading them to every image
+    attribution   where a classifier looks: GradCAM
+    models        architectures, classifiers, checkpoints
+    data          manifests, pictures, layouts people have, the benchmark sets
+    artifacts     what is on disk: content-keyed, whole or absent
+    randomness    one independent generator per stage
+    progress      how long work reports and is cancelled
+    errors        the exception tree
+
+Importing this package imports nothing heavy. What a web process may import is listed in the
+import contracts of pyproject.toml; torch, scikit-learn and umap never enter one.
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Artifacts: what is on disk, keyed by how it was made."""

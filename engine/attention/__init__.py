@@ -1,0 +1,1 @@
+"""Where the classifier looks, for every image, and the space it spans."""

@@ -1,0 +1,220 @@
+"""One pass over the pictures: everything that later stages need from the network."""
+
+import copy
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+
+from engine.attention.pooling import (
+    WEIGHTINGS,
+    attention_pool,
+    attention_weights,
+    environment_weights,
+)
+from engine.attribution.grad_cam import Observation, Observer
+from engine.attribution.method import attribution_method
+from engine.attribution.scaling import is_dead
+from engine.data.images import image_batches
+from engine.data.manifest import ImageManifest
+from engine.errors import InvalidInput, ModelMismatch, UnknownOption
+from engine.models.classifier import Classifier, check_classes
+from engine.progress import Progress, ignore_progress
+
+PRECISIONS = ("fp32", "bf16")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtractionConfig:
+    """How the pass over the pictures is made.
+
+    Attributes:
+        precision: `fp32`; or `bf16`, which runs the network under autocast; maps and pooling stay in float32.
+        batch_size: Pictures at once; the result does not depend on it.
+        weighting: `sum` or `authors`, weights of the pooled vectors (`engine.attention.pooling`).
+        method: The attribution method.
+        workers: Processes that decode pictures; 0 decodes in this one.
+    """
+
+    precision: str = "fp32"
+    batch_size: int = 32
+    weighting: str = "sum"
+    method: str = "grad_cam"
+    workers: int = 0
+
+    def __post_init__(self) -> None:
+        if self.precision not in PRECISIONS:
+            raise UnknownOption.of("precision", self.precision, PRECISIONS)
+        if self.weighting not in WEIGHTINGS:
+            raise UnknownOption.of("weighting", self.weighting, WEIGHTINGS)
+        attribution_method(self.method)
+        if self.batch_size < 1:
+            raise InvalidInput(f"batch_size must be at least 1, got {self.batch_size}")
+        if self.workers < 0:
+            raise InvalidInput(f"workers must be at least 0, got {self.workers}")
+
+    @classmethod
+    def preset(cls, name: str) -> "ExtractionConfig":
+        """Give the options of a preset.
+
+        Args:
+            name: `default`, `authors` (raw map and its min-maxed inverse as weights), or
+                `paper`, which prints the authors' formula.
+
+        Returns:
+            The options.
+
+        Raises:
+            UnknownOption: If there is no such preset.
+        """
+        presets = {
+            "default": cls(),
+            "paper": cls(weighting="authors"),
+            "authors": cls(weighting="authors"),
+        }
+        if name not in presets:
+            raise UnknownOption.of("preset", name, presets)
+        return presets[name]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Extraction:
+    """What one pass over a manifest gave, one entry per row.
+
+    Attributes:
+        rows: Positions in the manifest.
+        logits: Before any softmax.
+        features: The target layer's output, averaged over its grid.
+        maps_true: Raw attention maps of the labelled class, at least 0.
+        maps_predicted: Raw attention maps of the class with the highest logit, at least 0.
+        core_vectors: Features pooled by the true class's map.
+        environment_vectors: Features pooled by the inverse of the true class's map.
+        dead_true: True where `maps_true` holds no positive evidence.
+        dead_predicted: True where `maps_predicted` holds none.
+    """
+
+    rows: Int[np.ndarray, " n"]
+    logits: Float[np.ndarray, "n c"]
+    features: Float[np.ndarray, "n d"]
+    maps_true: Float[np.ndarray, "n h w"]
+    maps_predicted: Float[np.ndarray, "n h w"]
+    core_vectors: Float[np.ndarray, "n d"]
+    environment_vectors: Float[np.ndarray, "n d"]
+    dead_true: Bool[np.ndarray, " n"]
+    dead_predicted: Bool[np.ndarray, " n"]
+
+
+def extract(
+    manifest: ImageManifest,
+    classifier: Classifier,
+    config: ExtractionConfig,
+    *,
+    device: str = "cpu",
+    on_progress: Progress = ignore_progress,
+) -> Extraction:
+    """Run a classifier once over every picture of a manifest.
+
+    Args:
+        manifest: The pictures; its labels are the true classes.
+        classifier: The network; it is left as found, also where it lives.
+        config: How the pass is made.
+        device: Where to compute, as torch names it.
+        on_progress: Called with (pictures done, pictures in all) after each batch.
+
+    Returns:
+        Logits, features, maps and pooled vectors of all rows, in the manifest's order.
+
+    Raises:
+        ModelMismatch: If the classifier's classes are not the manifest's.
+        ManifestError: If a picture cannot be decoded; names row and path.
+        InvalidInput: If the target layer gives no feature map.
+
+    References:
+        SLIM (ECCV 2024), section 3: F_A and its inverse-weighted counterpart, true class.
+    """
+    if classifier.class_names != manifest.class_names:
+        raise ModelMismatch(
+            f"the classifier's classes are {', '.join(classifier.class_names)}, the manifest's "
+            f"are {', '.join(manifest.class_names)}; use a classifier trained on these classes, "
+            "in this order"
+        )
+    rows = np.arange(len(manifest), dtype=np.int64)
+    batches = image_batches(
+        manifest,
+        rows,
+        classifier.preprocessing,
+        batch_size=config.batch_size,
+        workers=config.workers,
+    )
+    done = 0
+    arrays: dict[str, np.ndarray] = {}
+    with _observer(classifier, config, torch.device(device)) as observe:
+        for images, labels, _ in batches:
+            given = _extract_batch(observe, images, labels, config, classifier.class_names)
+            arrays = arrays or _empty_like(given, len(rows))
+            for name, values in given.items():
+                arrays[name][done : done + len(labels)] = values.cpu().numpy()
+            done += len(labels)
+            on_progress(done, len(rows))
+    return Extraction(rows=rows, **arrays)
+
+
+@contextmanager
+def _observer(
+    classifier: Classifier, config: ExtractionConfig, device: torch.device
+) -> Iterator[Observer]:
+    """Prepare a private copy of the network: channels last, on the device, in the precision."""
+    module = copy.deepcopy(classifier.module).to(device=device)
+    module = module.to(memory_format=torch.channels_last)
+    method = attribution_method(config.method)
+
+    def precision() -> AbstractContextManager[object]:
+        if config.precision == "fp32":
+            return nullcontext()
+        return torch.autocast(device.type, dtype=torch.bfloat16)
+
+    with method.observing(replace(classifier, module=module)) as observe:
+
+        def forward(images: torch.Tensor) -> Observation:
+            images = images.to(device=device, memory_format=torch.channels_last)
+            with precision():
+                return observe(images)
+
+        yield forward
+
+
+def _extract_batch(
+    observe: Observer,
+    images: Float[torch.Tensor, "n 3 H W"],
+    labels: Int[torch.Tensor, " n"],
+    config: ExtractionConfig,
+    class_names: tuple[str, ...],
+) -> dict[str, torch.Tensor]:
+    seen = observe(images)
+    check_classes(seen.logits, class_names)
+    true = labels.to(seen.logits.device)
+    predicted = seen.logits.argmax(dim=1)
+    maps_true = seen.maps(true)
+    maps_predicted = maps_true if torch.equal(true, predicted) else seen.maps(predicted)
+    core = attention_weights(maps_true, config.weighting)
+    environment = environment_weights(maps_true, config.weighting)
+    return {
+        "logits": seen.logits,
+        "features": seen.activations.mean(dim=(2, 3)),
+        "maps_true": maps_true,
+        "maps_predicted": maps_predicted,
+        "core_vectors": attention_pool(seen.activations, core),
+        "environment_vectors": attention_pool(seen.activations, environment),
+        "dead_true": is_dead(maps_true),
+        "dead_predicted": is_dead(maps_predicted),
+    }
+
+
+def _empty_like(given: dict[str, torch.Tensor], n_rows: int) -> dict[str, np.ndarray]:
+    return {
+        name: np.empty((n_rows, *values.shape[1:]), dtype=values.cpu().numpy().dtype)
+        for name, values in given.items()
+    }

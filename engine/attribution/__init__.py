@@ -1,0 +1,1 @@
+"""Attribution methods: one file per published method, raw maps out."""

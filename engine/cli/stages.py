@@ -1,0 +1,210 @@
+"""One command per stage, and `run` for all of them.
+
+Every command makes its stage and what that needs, unless it is there already, and prints the key
+and the path of the artifact, or one JSON value with --json.
+"""
+
+import inspect
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from engine.artifacts import codecs
+from engine.cli.console import ConsoleWatcher
+from engine.cli.report import print_comparison, summary
+from engine.cli.store import DEFAULT_STORE, AsJson, StoreFolder
+
+ConfigFile = Annotated[Path | None, typer.Option("--config", "-c", help="A pipeline.toml.")]
+DataName = Annotated[
+    str, typer.Option("--data", help="A data set made by `gazecheck data build`, by name.")
+]
+DataFolder = Annotated[
+    Path,
+    typer.Option("--data-root", envvar="GAZECHECK_DATA_ROOT", help="Where built data sets are."),
+]
+ManifestFile = Annotated[
+    str,
+    typer.Option(
+        "--manifest", help="A CSV or Parquet manifest, or a folder with --set data.layout=…"
+    ),
+]
+VotesFile = Annotated[Path | None, typer.Option("--votes", help="Answers as CSV or Parquet.")]
+Simulate = Annotated[
+    bool, typer.Option("--simulate", help="Answer from the data set's true regions (benchmarks).")
+]
+Preset = Annotated[str, typer.Option(help="default, authors or paper.")]
+Seed = Annotated[int | None, typer.Option(help="The run's seed.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="One setting, e.g. spreading.alpha=0.2; repeatable."),
+]
+
+STAGES = {
+    "manifest": "Read and check the data set.",
+    "classifier": "Load or train the classifier under study.",
+    "extraction": "Compute where the classifier looks, for every image, in one pass.",
+    "space": "Build the attention space.",
+    "budget": "Propose how many images to ask about.",
+    "queries": "Pick the images to ask about.",
+    "votes": "Freeze the answers.",
+    "labels": "Aggregate the answers into attention labels.",
+    "scores": "Spread the labels to every image.",
+    "screening": "Keep the images whose attention is on the core.",
+    "feature_groups": "Disentangle core and environment into feature groups.",
+    "subset": "Draw the balanced subset.",
+    "core_masks": "Make the core masks of the subset.",
+    "retraining": "Retrain by every route of retraining.routes.",
+    "evaluation": "Evaluate the reference and every route.",
+}
+
+
+def _make_run(
+    config: Path | None,
+    data: str,
+    data_root: Path,
+    manifest: str,
+    votes: Path | None,
+    simulate: bool,
+    preset: str,
+    seed: int | None,
+    settings: list[str] | None,
+    store: Path,
+    watcher: ConsoleWatcher,
+) -> Any:
+    # imported here: `gazecheck --help` and `gazecheck store` should not wait for torch
+    from engine.artifacts.store import ArtifactStore
+    from engine.cli.data import settings_of
+    from engine.cli.simulation import simulate_votes
+    from engine.labeling.votes import read_votes
+    from engine.pipeline.config import PipelineConfig, merge, parse_assignments, read_toml
+    from engine.pipeline.run import Run
+
+    table: dict[str, Any] = settings_of(data, data_root) if data else {}
+    if config is not None:
+        table = merge(table, read_toml(config))
+    if preset:
+        table["preset"] = preset
+    if seed is not None:
+        table["seed"] = seed
+    if manifest:
+        table = merge(table, {"data": {"manifest": manifest}})
+    table = merge(table, parse_assignments(settings or []))
+    chosen = PipelineConfig.from_mapping(table, origin=config.name if config else "the settings")
+    run = Run(
+        chosen, ArtifactStore(store), votes=read_votes(votes) if votes else None, watcher=watcher
+    )
+    return run.with_votes(simulate_votes(run)) if simulate else run
+
+
+def _stage_command(stage: str, about: str) -> Callable[..., None]:
+    def command(
+        config: ConfigFile = None,
+        data: DataName = "",
+        data_root: DataFolder = Path("var/data"),
+        manifest: ManifestFile = "",
+        votes: VotesFile = None,
+        simulate: Simulate = False,
+        preset: Preset = "",
+        seed: Seed = None,
+        settings: Settings = None,
+        store: StoreFolder = DEFAULT_STORE,
+        as_json: AsJson = False,
+    ) -> None:
+        with ConsoleWatcher() as watcher:
+            run = _make_run(
+                config,
+                data,
+                data_root,
+                manifest,
+                votes,
+                simulate,
+                preset,
+                seed,
+                settings,
+                store,
+                watcher,
+            )
+            names = run.retraining_stages() if stage == "retraining" else [stage]
+            made = [(name, run.ensure(name), run.load(name)) for name in names]
+        results = [
+            {
+                "stage": name,
+                "kind": artifact.kind,
+                "key": artifact.key,
+                "path": str(artifact.path),
+                **codecs.to_json(summary(artifact.kind, value)),
+            }
+            for name, artifact, value in made
+        ]
+        _print_results(results, as_json)
+
+    command.__doc__ = about
+    return command
+
+
+def _print_results(results: list[dict[str, Any]], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(results[0] if len(results) == 1 else results, indent=1))
+        return
+    for result in results:
+        for name, value in result.items():
+            print(f"{name:<14} {value}")
+        if result.get("kind") == "evaluation":
+            print_comparison(result)
+
+
+def run(
+    config: ConfigFile = None,
+    data: DataName = "",
+    data_root: DataFolder = Path("var/data"),
+    manifest: ManifestFile = "",
+    votes: VotesFile = None,
+    simulate: Simulate = False,
+    preset: Preset = "",
+    seed: Seed = None,
+    settings: Settings = None,
+    store: StoreFolder = DEFAULT_STORE,
+    as_json: AsJson = False,
+) -> None:
+    """Run every stage; resumes where an earlier run stopped, and Ctrl-C loses nothing finished."""
+    with ConsoleWatcher() as watcher:
+        made = _make_run(
+            config,
+            data,
+            data_root,
+            manifest,
+            votes,
+            simulate,
+            preset,
+            seed,
+            settings,
+            store,
+            watcher,
+        )
+        report = made.finish()
+        for warning in made.warnings():
+            watcher.note(warning)
+        result = {
+            **report,
+            "annotated": len(set(made.votes.rows.tolist())) if made.votes else 0,
+            "subset_size": len(made.load("subset").rows),
+            "warnings": made.warnings(),
+            "seconds": made.seconds,
+            "keys": {name: made.ensure(name).key for name in made.seconds},
+            "config": made.config.as_json(),
+        }
+    if as_json:
+        print(json.dumps(codecs.to_json(result), indent=1))
+    else:
+        print_comparison(result)
+
+
+def add_stage_commands(app: typer.Typer) -> None:
+    """Add a command for every stage, and `run`."""
+    for stage, about in STAGES.items():
+        command = _stage_command(stage, about)
+        app.command(name=stage.replace("_", "-"), help=inspect.cleandoc(about))(command)
+    app.command()(run)

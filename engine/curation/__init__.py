@@ -1,0 +1,1 @@
+"""From scores to a balanced subset and core masks."""

@@ -1,0 +1,145 @@
+"""Keep the images whose attention is on the core."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from engine.attention.presets import check_option, check_range, preset_options
+from engine.errors import InvalidInput, MisalignedRows
+
+RULES = ("threshold", "better_half", "median_pooled", "none")
+
+_PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "paper": {"rule": "median_pooled", "floor": 0.0},
+    "authors": {"rule": "median_pooled", "floor": 0.0},
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScreeningConfig:
+    """Which scores are good enough.
+
+    Attributes:
+        rule: `threshold` (score at least `tau`), `better_half` of each class, `median_pooled`
+            (score strictly above the median of all classes together, as the authors do), `none`.
+        tau: Least score kept by `threshold`, in [0, 1].
+        floor: Least share of a class that is kept whatever the scores, in [0, 1].
+    """
+
+    rule: str = "threshold"
+    tau: float = 0.5
+    floor: float = 0.2
+
+    def __post_init__(self) -> None:
+        check_option("screening.rule", self.rule, RULES)
+        check_range("screening.tau", self.tau, low=0, high=1)
+        check_range("screening.floor", self.floor, low=0, high=1)
+
+    @classmethod
+    def preset(cls, name: str) -> "ScreeningConfig":
+        """Give the options of `paper`, `authors` or `default`."""
+        return cls(**preset_options(name, _PRESETS))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Screening:
+    """What is kept.
+
+    Attributes:
+        kept: True for images kept.
+        thresholds: The least score kept in each class; the rule's own threshold where nothing of
+            a class is kept, and 0 for the rule `none`.
+        warnings: Classes that were nearly or wholly lost, in sentences.
+    """
+
+    kept: Bool[np.ndarray, " m"]
+    thresholds: Float[np.ndarray, " c"]
+    warnings: tuple[str, ...] = ()
+
+
+def screen(
+    scores: Float[np.ndarray, " m"],
+    classes: Int[np.ndarray, " m"],
+    config: ScreeningConfig | None = None,
+    *,
+    class_names: Sequence[str] = (),
+) -> Screening:
+    """Keep the images that score high enough (SLIM, 3.3; the rule is an option).
+
+    Args:
+        scores: P(core) of each image, in [0, 1].
+        classes: Their classes, from 0.
+        config: The rule; the defaults if left out.
+        class_names: For the warnings; `class 0` and so on if left out.
+
+    Returns:
+        What is kept. Of equal scores at the edge of a share, the earlier images are kept.
+
+    Raises:
+        MisalignedRows: Scores and classes differ in length.
+        InvalidInput: There are no images, or a score is NaN.
+    """
+    chosen = config or ScreeningConfig()
+    if len(scores) != len(classes):
+        raise MisalignedRows(f"{len(scores)} scores for the classes of {len(classes)} images")
+    if len(scores) == 0 or np.isnan(scores).any():
+        raise InvalidInput(
+            f"screening needs a score for each image, got {len(scores)} images, "
+            f"{int(np.isnan(scores).sum())} of them without a score"
+        )
+    n_classes = int(classes.max()) + 1
+    kept = np.zeros(len(scores), dtype=bool)
+    thresholds = np.zeros(n_classes)
+    warnings: list[str] = []
+    pooled = float(np.median(scores))
+    for class_index in range(n_classes):
+        members = np.flatnonzero(classes == class_index)
+        passed, edge = _passed(scores[members], chosen, pooled)
+        least = int(np.ceil(chosen.floor * len(members) - 1e-9))
+        known = class_index < len(class_names)
+        name = class_names[class_index] if known else f"class {class_index}"
+        warning = _warning(int(passed.sum()), least, len(members), edge, chosen)
+        if passed.sum() < least:
+            passed = _best(scores[members], least)
+        kept[members] = passed
+        taken = scores[members][passed]
+        thresholds[class_index] = taken.min() if len(taken) and chosen.rule != "none" else edge
+        warnings.extend([f"{name}: {warning}"] if warning else [])
+    return Screening(kept=kept, thresholds=thresholds, warnings=tuple(warnings))
+
+
+def _passed(
+    scores: Float[np.ndarray, " p"], config: ScreeningConfig, pooled: float
+) -> tuple[Bool[np.ndarray, " p"], float]:
+    """Apply the rule to one class: what passes, and the threshold that was asked for."""
+    if config.rule == "threshold":
+        return scores >= config.tau, config.tau
+    if config.rule == "median_pooled":
+        return scores > pooled, pooled
+    if config.rule == "better_half":
+        return _best(scores, (len(scores) + 1) // 2), 0.0
+    return np.ones(len(scores), dtype=bool), 0.0
+
+
+def _best(scores: Float[np.ndarray, " p"], n: int) -> Bool[np.ndarray, " p"]:
+    """Mark the n highest scores, the earlier of equals first."""
+    best = np.zeros(len(scores), dtype=bool)
+    best[np.argsort(-scores, kind="stable")[:n]] = True
+    return best
+
+
+def _warning(n_passed: int, least: int, n: int, edge: float, config: ScreeningConfig) -> str:
+    """Say what happened to a class of which too little passed, or nothing."""
+    if n == 0 or (n_passed >= least and n_passed > 0):
+        return ""
+    relation = "above" if config.rule == "median_pooled" else "at least"
+    found = f"only {n_passed} of {n} images score {relation} {edge:.3g}"
+    if least > 0:
+        return (
+            f"{found}, so the best {least} are kept; ask more images of this class, or lower the "
+            "threshold"
+        )
+    return f"{found}, so nothing of this class is left; set a floor, or lower the threshold"

@@ -1,0 +1,1 @@
+"""Data sets: manifests, pictures, groups, layouts, benchmark sets."""

@@ -1,0 +1,465 @@
+"""`stampbirds`: photographed birds and mammals on photographs of nature or of built places.
+
+In `train` the background agrees with the class in 95 % of the images (birds on built places,
+mammals in nature). `val` and `test` are pairs: one object in one pose, on one background of each
+kind. Objects are split by family and backgrounds by place, so that nothing crosses a split.
+
+References:
+    Sagawa et al. 2020, Distributionally Robust Neural Networks for Group Shifts: the Waterbirds
+    set, whose idea this is.
+"""
+
+import hashlib
+import io
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import PIL
+from jaxtyping import Bool, UInt8
+from PIL import Image
+
+from engine.data.compositing import (
+    Background,
+    Cutout,
+    draw_pose,
+    paste,
+    pose_sprite,
+    take_ground,
+)
+from engine.data.manifest import BOX_COLUMNS, Box, ImageRecord, Split, write_records
+from engine.data.staging import staged_folder
+from engine.data.stampbirds_choices import CAMPUS, CLASSES, FAMILY_OF, LICENCE, PLACES
+from engine.data.stampbirds_sources import (
+    collect_credits,
+    fetch_sources,
+    load_backgrounds,
+    load_cutouts,
+)
+from engine.data.tables import write_table
+from engine.progress import Progress, ignore_progress
+
+_Item = TypeVar("_Item")
+
+LAYOUT = 1
+"""Raise it when the recipe changes: sets built before are then built again."""
+
+QUESTION = "Does the model look at the animal?"
+PIXELS_EXPECTED: Mapping[tuple[bool, int], str] = {
+    (False, 0): "43714faa5b77933884868eceb531aecb95e154686c3baa79b01ebdbdd2f682b7",
+}
+"""SHA-256 over all decoded pictures by (full, seed); another Pillow may resample otherwise."""
+SETTINGS: Mapping[str, Any] = {
+    "data": {"classes": list(CLASSES)},
+    "classifier": {
+        "architecture": "timm/tf_efficientnet_lite0",
+        "source": "head",
+        "pretrained": "wheel",
+        "image_size": 224,
+        "c": 1e-4,
+    },
+    "queries": {"budget": 120},
+}
+
+_SHARES = {Split.TRAIN: 0.55, Split.VALIDATION: 0.17, Split.TEST: 0.28}
+_GOLDEN = 0.6180339887  # its multiples mod 1 spread evenly: any stretch of train has the exact skew
+_GREY = (124, 116, 104)
+_BACKGROUND_ONLY, _ON_GREY = "test_bgonly", "test_fggrey"
+_PROBE_COLUMNS = ("id", "probe", "path", "label", "mask", *BOX_COLUMNS, "object")
+_WORKERS = 2  # threads: Pillow and numpy give the interpreter free while they compute
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StampbirdsPlan:
+    """How many pictures of which kind.
+
+    Attributes:
+        seed: Any integer; the same plan and sources give the same pictures.
+        n_train: Images to learn from.
+        n_val: Images to choose by, an even number.
+        n_test: Images to judge by, an even number; each probe has a quarter of them.
+        size: Side in pixels.
+        skew: Share of train images whose background agrees with the class, in [0, 1].
+        scales: Smallest and largest longer side of an object, as shares of the picture's.
+    """
+
+    seed: int = 0
+    n_train: int = 2400
+    n_val: int = 600
+    n_test: int = 1200
+    size: int = 128
+    skew: float = 0.95
+    scales: tuple[float, float] = (0.45, 0.85)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Job:
+    """What is drawn together: a train image, a pair of val or test, or a probe."""
+
+    kind: str
+    index: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Drawn:
+    """A picture that was written, and what it holds."""
+
+    name: str
+    kind: str
+    label: int
+    place: int | None
+    cutout: str
+    pair: str | None
+    box: Box | None
+    pixels: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Studio:
+    """Everything that drawing needs; read by all threads, changed by none."""
+
+    plan: StampbirdsPlan
+    folder: Path
+    cutouts: Mapping[tuple[Split, int], Sequence[Cutout]]
+    backgrounds: Mapping[tuple[Split, int], Sequence[Background]]
+
+    def draw(self, job: _Job) -> list[_Drawn]:
+        """Draw a job's pictures and write them."""
+        if job.kind == _BACKGROUND_ONLY:
+            return [self._background_only(job)]
+        if job.kind == _ON_GREY:
+            return [self._on_grey(job)]
+        if job.kind == Split.TRAIN:
+            return [self._train(job)]
+        return self._pair(job)
+
+    def _train(self, job: _Job) -> _Drawn:
+        rng = _stream(self.plan.seed, job)
+        label = job.index % 2
+        agrees = (job.index // 2) * _GOLDEN % 1 < self.plan.skew
+        place = label if agrees else 1 - label
+        among = self.cutouts[Split.TRAIN, label]
+        cutout = among[int(rng.integers(len(among)))]
+        sprite = pose_sprite(cutout.picture, draw_pose(rng, self.plan.scales), self.plan.size)
+        _, ground = take_ground(self.backgrounds[Split.TRAIN, place], rng, self.plan.size)
+        return self._save(job, job.index, label, place, cutout.name, *paste(sprite, ground))
+
+    def _pair(self, job: _Job) -> list[_Drawn]:
+        rng = _stream(self.plan.seed, job)
+        split, label = Split(job.kind), job.index % 2
+        cutout = self._in_turn(split, job)
+        sprite = pose_sprite(cutout.picture, draw_pose(rng, self.plan.scales), self.plan.size)
+        drawn = []
+        for place in range(len(PLACES)):
+            _, ground = take_ground(self.backgrounds[split, place], rng, self.plan.size)
+            number = 2 * job.index + place
+            pasted = paste(sprite, ground)
+            drawn.append(self._save(job, number, label, place, cutout.name, *pasted))
+        return drawn
+
+    def _background_only(self, job: _Job) -> _Drawn:
+        """The label is the class that the kind of place goes with in train."""
+        rng = _stream(self.plan.seed, job)
+        size, place = self.plan.size, job.index % 2
+        _, ground = take_ground(self.backgrounds[Split.TEST, place], rng, size)
+        nothing = np.zeros((size, size), dtype=bool)
+        return self._save(job, job.index, place, place, "", ground, nothing)
+
+    def _on_grey(self, job: _Job) -> _Drawn:
+        rng = _stream(self.plan.seed, job)
+        size, label = self.plan.size, job.index % 2
+        cutout = self._in_turn(Split.TEST, job)
+        sprite = pose_sprite(cutout.picture, draw_pose(rng, self.plan.scales), size)
+        grey = np.full((size, size, 3), _GREY, dtype=np.uint8)
+        return self._save(job, job.index, label, None, cutout.name, *paste(sprite, grey))
+
+    def _in_turn(self, split: Split, job: _Job) -> Cutout:
+        among = self.cutouts[split, job.index % 2]
+        return among[(job.index // 2) % len(among)]
+
+    def _save(
+        self,
+        job: _Job,
+        number: int,
+        label: int,
+        place: int | None,
+        cutout: str,
+        picture: UInt8[np.ndarray, "s s 3"],
+        mask: Bool[np.ndarray, "s s"],
+    ) -> _Drawn:
+        name = f"{job.kind}_{number:05d}"
+        encoded = io.BytesIO()
+        Image.fromarray(picture).save(encoded, "JPEG", quality=95, subsampling=0)
+        (self.folder / "images" / f"{name}.jpg").write_bytes(encoded.getbuffer())
+        Image.fromarray(mask).save(self.folder / "masks" / f"{name}.png")
+        with Image.open(encoded) as decoded:  # the pixels that a reader sees
+            pixels = decoded.tobytes()
+        paired = job.kind in (Split.VALIDATION, Split.TEST)
+        return _Drawn(
+            name=name,
+            kind=job.kind,
+            label=label,
+            place=place,
+            cutout=cutout,
+            pair=f"{job.kind}{job.index}" if paired else None,
+            box=_box(mask),
+            pixels=pixels,
+        )
+
+
+def build_stampbirds(
+    cache: Path,
+    out: Path,
+    *,
+    full: bool = False,
+    seed: int = 0,
+    on_progress: Progress = ignore_progress,
+) -> Path:
+    """Fetch what the set is made of, unless it is in the cache, and build it.
+
+    Args:
+        cache: Where fetched packages are kept.
+        out: The folder to make; an older one is replaced when the new one is whole.
+        full: The larger set, with more backgrounds and with eight birds cut out of photographs;
+            needs onnxruntime.
+        seed: Any integer.
+        on_progress: Called with (pictures drawn, pictures in all).
+
+    Returns:
+        The path of `manifest.csv`; root is its folder. Beside it: `probes.csv` (backgrounds alone,
+        objects on grey), `dataset.json`, `CREDITS.txt`.
+
+    Raises:
+        DataUnavailable: A package cannot be had on this machine.
+        OutOfSpace: The disk is full.
+    """
+    sources = fetch_sources(cache, full=full)
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        cutouts = load_cutouts(sources, pool)
+        backgrounds = load_backgrounds(sources, pool)
+    return compose_stampbirds(
+        out,
+        StampbirdsPlan(seed=seed),
+        cutouts,
+        backgrounds,
+        name="stampbirds-full" if full else "stampbirds",
+        pixels_expected=PIXELS_EXPECTED.get((full, seed)),
+        credit=collect_credits(sources),
+        on_progress=on_progress,
+    )
+
+
+def compose_stampbirds(
+    out: Path,
+    plan: StampbirdsPlan,
+    cutouts: Sequence[Cutout],
+    backgrounds: Sequence[Background],
+    *,
+    name: str,
+    credit: str,
+    pixels_expected: str | None = None,
+    on_progress: Progress = ignore_progress,
+) -> Path:
+    """Draw the set from loaded objects and backgrounds.
+
+    Args:
+        out: The folder to make; an older one is replaced when the new one is whole.
+        plan: How many pictures of which kind.
+        cutouts: Objects of both classes, enough for three splits.
+        backgrounds: Photographs of both kinds of place, enough for three splits.
+        name: The data set's name.
+        credit: Who made the pictures, and under which licence.
+        pixels_expected: SHA-256 of the pixels; another one is noted as a warning.
+        on_progress: Called with (pictures drawn, pictures in all).
+
+    Returns:
+        The path of `manifest.csv`.
+    """
+    families = [FAMILY_OF.get(cutout.name, cutout.name) for cutout in cutouts]
+    places = [background.place for background in backgrounds]
+    with staged_folder(out) as folder:
+        for part in ("images", "masks"):
+            (folder / part).mkdir()
+        studio = _Studio(
+            plan=plan,
+            folder=folder,
+            cutouts=_parted(cutouts, [c.label for c in cutouts], families, plan.seed, "fg"),
+            backgrounds=_parted(
+                backgrounds, [b.kind for b in backgrounds], places, plan.seed, "bg"
+            ),
+        )
+        total = _Total()
+        jobs = _jobs(plan)
+        n_pictures = plan.n_train + 2 * (plan.n_val // 2 + plan.n_test // 2 + plan.n_test // 4)
+        for drawn in _draw_all(studio, jobs):
+            total.add(drawn)
+            on_progress(total.n_pictures, n_pictures)
+        _write_tables(folder, total)
+        (folder / "CREDITS.txt").write_text(credit, encoding="utf-8")
+        info = _describe(studio, total, name, pixels_expected)
+        (folder / "dataset.json").write_text(json.dumps(info, indent=1) + "\n", encoding="utf-8")
+    return out / "manifest.csv"
+
+
+def _jobs(plan: StampbirdsPlan) -> list[_Job]:
+    jobs = [_Job(kind=Split.TRAIN.value, index=index) for index in range(plan.n_train)]
+    for split, n in ((Split.VALIDATION, plan.n_val), (Split.TEST, plan.n_test)):
+        jobs += [_Job(kind=split.value, index=index) for index in range(n // 2)]
+    for index in range(plan.n_test // 4):
+        jobs += [_Job(kind=_BACKGROUND_ONLY, index=index), _Job(kind=_ON_GREY, index=index)]
+    return jobs
+
+
+def _draw_all(studio: _Studio, jobs: Sequence[_Job]) -> Iterator[_Drawn]:
+    """Draw in threads; every job has its own random stream, so their order does not matter."""
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        try:
+            for drawn in pool.map(studio.draw, jobs):
+                yield from drawn
+        finally:
+            pool.shutdown(cancel_futures=True)  # where the caller was stopped: draw no more
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Total:
+    """What has been drawn so far, in the order of the jobs."""
+
+    records: list[ImageRecord] = field(default_factory=list)
+    probes: list[dict[str, str | int | None]] = field(default_factory=list)
+    counts: dict[str, Counter[str]] = field(default_factory=dict)
+    digest: Any = field(default_factory=hashlib.sha256)
+    n_pictures: int = 0
+
+    def add(self, drawn: _Drawn) -> None:
+        self.digest.update(drawn.pixels)
+        self.n_pictures += 1
+        group = f"{CLASSES[drawn.label]}-{'grey' if drawn.place is None else PLACES[drawn.place]}"
+        self.counts.setdefault(drawn.kind, Counter())[group] += 1
+        if drawn.kind in (_BACKGROUND_ONLY, _ON_GREY):
+            self.probes.append(_probe_row(drawn))
+            return
+        self.records.append(
+            ImageRecord(
+                image_id=drawn.name,
+                path=f"images/{drawn.name}.jpg",
+                label=drawn.label,
+                split=Split(drawn.kind),
+                group=group,
+                mask=f"masks/{drawn.name}.png",
+                box=drawn.box,
+                object_id=drawn.cutout,
+                pair=drawn.pair,
+            )
+        )
+
+
+def _probe_row(drawn: _Drawn) -> dict[str, str | int | None]:
+    return {
+        "id": drawn.name,
+        "probe": drawn.kind,
+        "path": f"images/{drawn.name}.jpg",
+        "label": CLASSES[drawn.label],
+        "mask": f"masks/{drawn.name}.png",
+        **dict(zip(BOX_COLUMNS, drawn.box or (None,) * 4, strict=True)),
+        "object": drawn.cutout or None,
+    }
+
+
+def _write_tables(folder: Path, total: _Total) -> None:
+    write_records(folder / "manifest.csv", total.records, CLASSES)
+    write_table(folder / "probes.csv", _PROBE_COLUMNS, total.probes)
+
+
+def _describe(
+    studio: _Studio, total: _Total, name: str, pixels_expected: str | None
+) -> dict[str, Any]:
+    found = total.digest.hexdigest()
+    warnings = []
+    if pixels_expected not in (None, found):
+        warnings.append(
+            f"the pixels differ from the reference set's; Pillow {PIL.__version__} resamples "
+            "otherwise, so published figures may not be met to the digit"
+        )
+    return {
+        "name": name,
+        "question": QUESTION,
+        "classes": list(CLASSES),
+        "licence": LICENCE,
+        "counts": {kind: dict(counts) for kind, counts in total.counts.items()},
+        "pixels_sha256": found,
+        "pixels_expected": pixels_expected,
+        "warnings": warnings,
+        "seed": studio.plan.seed,
+        "layout": LAYOUT,
+        "made_with": {"pillow": PIL.__version__, "numpy": np.__version__},
+        "objects": {
+            f"{split.value}/{CLASSES[label]}": sorted(cutout.name for cutout in among)
+            for (split, label), among in studio.cutouts.items()
+        },
+        "backgrounds": {
+            f"{split.value}/{PLACES[kind]}": sorted(background.name for background in among)
+            for (split, kind), among in studio.backgrounds.items()
+        },
+        "settings": SETTINGS,
+    }
+
+
+def _parted(
+    items: Sequence[_Item], kinds: Sequence[int], families: Sequence[str], seed: int, what: str
+) -> dict[tuple[Split, int], list[_Item]]:
+    """Part items of each kind among the splits, whole families each."""
+    parted: dict[tuple[Split, int], list[_Item]] = {}
+    for kind in sorted(set(kinds)):
+        chosen = [index for index, found in enumerate(kinds) if found == kind]
+        splits = split_families([families[i] for i in chosen], _generator(seed, what, kind))
+        for index, split in zip(chosen, splits, strict=True):
+            parted.setdefault((split, kind), []).append(items[index])
+    return parted
+
+
+def split_families(families: Sequence[str], rng: np.random.Generator) -> list[Split]:
+    """Give whole families to splits so that sizes come close to the wanted shares.
+
+    The largest families are given first, each to the split that lacks most.
+
+    Args:
+        families: The family of each item.
+        rng: Settles the order among families of one size.
+
+    Returns:
+        The split of each item.
+    """
+    sizes = Counter(families)
+    order = sorted(sizes)
+    rng.shuffle(order)
+    order.sort(key=lambda family: -sizes[family])
+    wanted = {split: share * len(families) for split, share in _SHARES.items()}
+    given = dict.fromkeys(_SHARES, 0)
+    split_of: dict[str, Split] = {}
+    for family in order:
+        lacking = {split: (wanted[split] - given[split]) / wanted[split] for split in _SHARES}
+        split = Split.TRAIN if family == CAMPUS else max(lacking, key=lambda s: lacking[s])
+        split_of[family] = split
+        given[split] += sizes[family]
+    return [split_of[family] for family in families]
+
+
+def _stream(seed: int, job: _Job) -> np.random.Generator:
+    # the recipe's name of the probes' streams is the kind without "test_"
+    return _generator(seed, job.kind.removeprefix("test_"), job.index)
+
+
+def _generator(seed: int, *key: str | int) -> np.random.Generator:
+    """Not `engine.randomness`: the published figures of this set hang on these very pictures."""
+    digest = hashlib.sha256(repr((seed, *key)).encode()).digest()
+    return np.random.default_rng(int.from_bytes(digest[:8], "big"))
+
+
+def _box(mask: Bool[np.ndarray, "s s"]) -> Box | None:
+    bounds: Box | None = Image.fromarray(mask).getbbox()
+    return bounds

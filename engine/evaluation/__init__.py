@@ -1,0 +1,1 @@
+"""How good a classifier is, by group, and whether it looks at the object."""

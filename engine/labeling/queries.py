@@ -1,0 +1,176 @@
+"""Which few images to ask about: one for each cluster of the attention space."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from engine.attention.clustering import k_means
+from engine.attention.presets import check_option, check_range, preset_options
+from engine.attention.space import AttentionSpace
+from engine.errors import InvalidInput, MisalignedRows
+from engine.labeling.shares import largest_remainder
+
+PICKS = ("nearest", "one_of_five")
+
+_PRESETS: Mapping[str, Mapping[str, Any]] = {"authors": {"pick": "one_of_five"}}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryConfig:
+    """How queries are chosen.
+
+    Attributes:
+        budget: Images to ask about in all; 0 takes the elbow's proposal.
+        pick: `nearest` to each cluster's centre, or a random `one_of_five` nearest (authors).
+    """
+
+    budget: int = 0
+    pick: str = "nearest"
+
+    def __post_init__(self) -> None:
+        check_range("queries.budget", self.budget, low=0)
+        check_option("queries.pick", self.pick, PICKS)
+
+    @classmethod
+    def preset(cls, name: str) -> "QueryConfig":
+        """Give the options of `paper`, `authors` or `default`."""
+        return cls(**preset_options(name, _PRESETS))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """One image to ask about.
+
+    Attributes:
+        row: The image's row in the manifest.
+        class_index: Its class.
+        cluster: Its cluster inside the class, or -1 for one taken because clusters ran out.
+    """
+
+    row: int
+    class_index: int
+    cluster: int
+
+
+def share_budget(sizes: Int[np.ndarray, " c"], budget: int) -> Int[np.ndarray, " c"]:
+    """Share a budget equally among classes, giving a small class's surplus to the others.
+
+    Args:
+        sizes: Images that can be asked about in each class.
+        budget: Images to ask about in all, at least 0.
+
+    Returns:
+        Images to ask about in each class; their sum is the budget, or all there are.
+
+    Raises:
+        InvalidInput: The budget is negative.
+    """
+    if budget < 0:
+        raise InvalidInput(f"a budget of queries must be at least 0, got {budget}")
+    return largest_remainder(np.ones(len(sizes)), min(budget, int(sizes.sum())), sizes)
+
+
+def select_queries(
+    space: AttentionSpace,
+    classes: Int[np.ndarray, " m"],
+    eligible: Bool[np.ndarray, " m"],
+    budget: int,
+    rng: np.random.Generator,
+    *,
+    asked: Iterable[int] = (),
+    pick: str = "nearest",
+) -> tuple[Query, ...]:
+    """Choose typical images of each class by k-means on the core coordinates (SLIM, 3.2).
+
+    In a later round the clusters are made for the earlier queries too, and those that hold one
+    are left out, so that new queries go where nobody looked yet.
+
+    Args:
+        space: Of the images.
+        classes: Of the space's images, from 0.
+        eligible: True for images that may be asked about (training images with a live map).
+        budget: New queries in all; shared equally among the classes.
+        rng: Of the clusters' random starts, and of the choice among five.
+        asked: Rows of the manifest that earlier rounds asked.
+        pick: `nearest` to each centre, or `one_of_five`.
+
+    Returns:
+        At most `budget` queries with distinct rows, by class and cluster; none was asked before.
+
+    Raises:
+        MisalignedRows: The arrays differ in length.
+        InvalidInput: The budget is not positive, or no image can be asked about.
+    """
+    check_option("queries.pick", pick, PICKS)
+    if not len(space) == len(classes) == len(eligible):
+        raise MisalignedRows(
+            f"the space, classes and eligibility must describe the same images, got "
+            f"{len(space)}, {len(classes)} and {len(eligible)}"
+        )
+    old = np.isin(space.rows, np.fromiter(asked, dtype=np.int64))
+    fresh = eligible & ~old
+    if budget < 1 or not fresh.any():
+        raise InvalidInput(
+            f"cannot choose {budget} queries among {int(fresh.sum())} images that may still be "
+            "asked about; give a budget of at least 1, and images with a live attention map"
+        )
+    n_classes = int(classes.max()) + 1
+    shares = share_budget(np.bincount(classes[fresh], minlength=n_classes), budget)
+    queries: list[Query] = []
+    for class_index in range(n_classes):
+        members = np.flatnonzero((classes == class_index) & (fresh | old))
+        seed = int(rng.integers(2**31))
+        if shares[class_index] == 0:
+            continue
+        points = space.core[members].astype(np.float64)
+        chosen = _typical(points, old[members], int(shares[class_index]), pick, rng, seed)
+        queries.extend(
+            Query(row=int(space.rows[members[at]]), class_index=class_index, cluster=cluster)
+            for at, cluster in chosen
+        )
+    return tuple(queries)
+
+
+def _typical(
+    points: Float[np.ndarray, "p d"],
+    old: Bool[np.ndarray, " p"],
+    wanted: int,
+    pick: str,
+    rng: np.random.Generator,
+    seed: int,
+) -> list[tuple[int, int]]:
+    """Choose points of one class: (position, cluster) of each, one a cluster as far as they go."""
+    clustering = k_means(points, min(len(points), wanted + int(old.sum())), seed=seed)
+    labels = clustering.labels
+    taken = np.zeros(len(clustering.centres), dtype=bool)
+    taken[labels[old]] = True
+    by_size = np.argsort(-np.bincount(labels), kind="stable")
+    free = np.sort([cluster for cluster in by_size if not taken[cluster]][:wanted])
+    chosen: list[tuple[int, int]] = []
+    for cluster in free.astype(int).tolist():
+        members = np.flatnonzero(labels == cluster)
+        away = np.square(points[members] - clustering.centres[cluster]).sum(axis=1)
+        near = members[np.argsort(away, kind="stable")]
+        chosen.append((int(near[0] if pick == "nearest" else rng.choice(near[:5])), cluster))
+    return chosen + _farthest(points, old, [at for at, _ in chosen], wanted - len(chosen))
+
+
+def _farthest(
+    points: Float[np.ndarray, "p d"], old: Bool[np.ndarray, " p"], chosen: list[int], wanted: int
+) -> list[tuple[int, int]]:
+    """Fill up with the points farthest from all asked and chosen ones, where clusters ran out."""
+    used = old.copy()
+    used[chosen] = True
+    away = np.full(len(points), np.inf)
+    for at in np.flatnonzero(used).tolist():
+        away = np.minimum(away, np.square(points - points[at]).sum(axis=1))
+    extra: list[tuple[int, int]] = []
+    for _ in range(wanted):
+        at = int(np.where(used, -1.0, away).argmax())
+        used[at] = True
+        away = np.minimum(away, np.square(points - points[at]).sum(axis=1))
+        extra.append((at, -1))
+    return extra

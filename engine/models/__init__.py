@@ -1,0 +1,1 @@
+"""Classifiers: architectures, checkpoints, what is captured from them."""

@@ -1,0 +1,1 @@
+"""The stages in order, over the artifact store."""

@@ -1,0 +1,446 @@
+"""The stages in order, as data: what each reads, which settings it depends on, what it computes."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int, Int64
+
+from engine.artifacts import codecs
+from engine.attention.extraction import Extraction, extract
+from engine.attention.space import AttentionSpace, build_attention_space
+from engine.curation.core_masks import CoreMasks, make_core_masks
+from engine.curation.disentangling import FeatureGroups, disentangle
+from engine.curation.screening import Screening, screen
+from engine.curation.subset import Subset, draw_subset
+from engine.data.manifest import ImageManifest, Split
+from engine.errors import NotEnoughLabels
+from engine.labeling.aggregation import AttentionLabels, aggregate_votes
+from engine.labeling.budget import (
+    ConsistencyCurve,
+    candidate_budgets,
+    consistency_curve,
+    propose_budget,
+)
+from engine.labeling.carrying import carry_scores
+from engine.labeling.queries import Query, select_queries
+from engine.labeling.spreading import AttentionScores, spread_labels
+from engine.labeling.votes import VoteTable
+from engine.models.checkpoints import load_classifier, save_classifier
+from engine.models.classifier import Classifier
+from engine.pipeline.config import PipelineConfig
+from engine.pipeline.pipeline import Inputs, Stage
+from engine.pipeline.retraining import retraining_stages
+from engine.pipeline.sources import (
+    load_manifest,
+    make_reference,
+    manifest_root,
+    read_data,
+    save_manifest,
+    votes_digest,
+    weights_digest,
+)
+from engine.progress import Progress
+from engine.randomness import generator, integer_seed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queries:
+    """The images to ask about, in the order they were picked."""
+
+    queries: tuple[Query, ...]
+
+    @property
+    def rows(self) -> Int64[np.ndarray, " q"]:
+        """Their rows in the manifest."""
+        return np.array([query.row for query in self.queries], dtype=np.int64)
+
+
+POOLS = {Split.TRAIN: "", Split.VALIDATION: "_val"}
+"""SLIM_Tr curates the training images, SLIM_Val the validation images: suffix of the stage."""
+
+
+def build_stages(
+    config: PipelineConfig,
+    digest: str,
+    *,
+    votes: VoteTable | None,
+    asked: tuple[int, ...] = (),
+) -> dict[str, Stage]:
+    """Give every stage of a run.
+
+    Args:
+        config: All settings.
+        digest: The manifest's content digest.
+        votes: The answers; None where nobody was asked yet.
+        asked: Rows that earlier rounds asked about, which are not asked again.
+
+    Returns:
+        Name to stage.
+    """
+    stages = [
+        _manifest(config, digest),
+        _classifier(config),
+        _extraction(config),
+        _space(config),
+        _budget(config),
+        _queries(config, asked),
+        _votes(votes),
+        _labels(config),
+        _scores(config),
+    ]
+    for pool in POOLS:
+        stages += [
+            _screening(config, pool),
+            _feature_groups(config, pool),
+            _subset(config, pool),
+        ]
+    stages.append(_core_masks())
+    return {stage.name: stage for stage in [*stages, *retraining_stages(config)]}
+
+
+def _loader(cls: type) -> Any:
+    return lambda folder: codecs.load(cls, folder)
+
+
+def _manifest(config: PipelineConfig, digest: str) -> Stage:
+    def load(folder: Path) -> ImageManifest:
+        return load_manifest(folder, root=manifest_root(config.data), digest=digest)
+
+    return Stage(
+        name="manifest",
+        kind="manifest",
+        version=1,
+        inputs=(),
+        config={"digest": digest},
+        compute=lambda _inputs, progress: read_data(config.data, progress),
+        save=save_manifest,
+        load=load,
+    )
+
+
+def _classifier(config: PipelineConfig) -> Stage:
+    settings: dict[str, Any] = codecs.to_json(config.classifier)
+    if config.classifier.source == "file":
+        # where the file lies does not matter, what is in it does
+        settings |= {"weights": weights_digest(Path(config.classifier.weights))}
+    elif config.classifier.source == "finetune":
+        settings["fine_tuning"] = codecs.to_json(config.fine_tuning)
+    else:
+        settings["precision"] = config.extraction.precision
+
+    def compute(inputs: Inputs, progress: Progress) -> Classifier:
+        return make_reference(config, inputs["manifest"], progress)
+
+    return Stage(
+        name="classifier",
+        kind="classifier",
+        version=1,
+        inputs=("manifest",),
+        config=settings,
+        seeded=config.classifier.source != "file",
+        compute=compute,
+        save=save_classifier,
+        load=load_classifier,
+    )
+
+
+def _extraction(config: PipelineConfig) -> Stage:
+    settings = codecs.to_json(config.extraction)
+    del settings["batch_size"], settings["workers"]  # they change the time, not the result
+
+    def compute(inputs: Inputs, progress: Progress) -> Extraction:
+        return extract(
+            inputs["manifest"],
+            inputs["classifier"],
+            config.extraction,
+            device=config.device,
+            on_progress=progress,
+        )
+
+    return Stage(
+        name="extraction",
+        kind="extraction",
+        version=1,
+        inputs=("manifest", "classifier"),
+        config=settings,
+        compute=compute,
+        load=_loader(Extraction),
+    )
+
+
+def _space(config: PipelineConfig) -> Stage:
+    def compute(inputs: Inputs, progress: Progress) -> AttentionSpace:
+        manifest, extraction = inputs["manifest"], inputs["extraction"]
+        rows = np.flatnonzero(manifest.splits != Split.TEST.value).astype(np.int64)
+        return build_attention_space(
+            np.asarray(extraction.core_vectors[rows]),
+            np.asarray(extraction.environment_vectors[rows]),
+            rows,
+            np.asarray(manifest.splits[rows] == Split.TRAIN.value),
+            config.space,
+            seed=config.seed,
+            on_progress=progress,
+        )
+
+    return Stage(
+        name="space",
+        kind="space",
+        version=1,
+        inputs=("manifest", "extraction"),
+        config=codecs.to_json(config.space),
+        seeded=True,
+        compute=compute,
+        load=_loader(AttentionSpace),
+    )
+
+
+def _askable(inputs: Inputs) -> tuple[AttentionSpace, Int[np.ndarray, " m"], Any]:
+    """The training part of the space, its classes, and which of its rows can be asked about."""
+    space = pool_of(inputs["space"], inputs["manifest"], Split.TRAIN)
+    alive = ~np.asarray(inputs["extraction"].dead_true)[space.rows]
+    return space, inputs["manifest"].labels[space.rows], alive
+
+
+def _budget(config: PipelineConfig) -> Stage:
+    def compute(inputs: Inputs, progress: Progress) -> ConsistencyCurve:
+        space, classes, alive = _askable(inputs)
+        extraction = inputs["extraction"]
+        rows = space.rows[alive]
+        return consistency_curve(
+            space.core[alive],
+            np.asarray(extraction.core_vectors)[rows],
+            np.asarray(extraction.maps_true)[rows],
+            classes[alive],
+            candidate_budgets(len(rows), len(inputs["manifest"].class_names)),
+            seed=integer_seed(config.seed, "budget"),
+            on_progress=progress,
+        )
+
+    return Stage(
+        name="budget",
+        kind="budget",
+        version=1,
+        inputs=("manifest", "extraction", "space"),
+        config={},
+        seeded=True,
+        compute=compute,
+        load=_loader(ConsistencyCurve),
+    )
+
+
+def most_queries(manifest: ImageManifest) -> int:
+    """Give the most images that a proposal may ask about: a twentieth of the training images."""
+    return max(1, len(manifest.rows_of(Split.TRAIN)) // 20)
+
+
+def _queries(config: PipelineConfig, asked: tuple[int, ...]) -> Stage:
+    inputs: tuple[str, ...] = ("manifest", "extraction", "space")
+    if config.queries.budget == 0:
+        inputs = (*inputs, "budget")
+
+    def compute(inputs: Inputs, _progress: Progress) -> Queries:
+        space, classes, alive = _askable(inputs)
+        return Queries(
+            queries=select_queries(
+                space,
+                classes,
+                alive,
+                config.queries.budget
+                or propose_budget(inputs["budget"], highest=most_queries(inputs["manifest"])),
+                generator(config.seed, "queries"),
+                asked=asked,
+                pick=config.queries.pick,
+            )
+        )
+
+    return Stage(
+        name="queries",
+        kind="queries",
+        version=1,
+        inputs=inputs,
+        config={**codecs.to_json(config.queries), "asked": sorted(asked)},
+        seeded=True,
+        compute=compute,
+        load=_loader(Queries),
+    )
+
+
+def _votes(votes: VoteTable | None) -> Stage:
+    def compute(_inputs: Inputs, _progress: Progress) -> VoteTable:
+        if votes is None or len(votes.rows) == 0:
+            msg = (
+                "there are no answers yet; give --votes FILE, --simulate for a benchmark's true "
+                "regions, or put the queries to people on the site"
+            )
+            raise NotEnoughLabels(msg)
+        return votes
+
+    return Stage(
+        name="votes",
+        kind="votes",
+        version=1,
+        inputs=(),
+        config={"digest": "" if votes is None else votes_digest(votes)},
+        compute=compute,
+        load=_loader(VoteTable),
+    )
+
+
+def _labels(config: PipelineConfig) -> Stage:
+    def compute(inputs: Inputs, _progress: Progress) -> AttentionLabels:
+        return aggregate_votes(inputs["votes"], config.aggregation, n_rows=len(inputs["manifest"]))
+
+    return Stage(
+        name="labels",
+        kind="labels",
+        version=1,
+        inputs=("manifest", "votes"),
+        config=codecs.to_json(config.aggregation),
+        compute=compute,
+        load=_loader(AttentionLabels),
+    )
+
+
+def _scores(config: PipelineConfig) -> Stage:
+    def compute(inputs: Inputs, _progress: Progress) -> AttentionScores:
+        space, manifest = inputs["space"], inputs["manifest"]
+        trained = np.asarray(manifest.splits[space.rows] == Split.TRAIN.value)
+        classes = manifest.labels[space.rows]
+        spread = spread_labels(
+            np.asarray(space.core)[trained],
+            inputs["labels"].restricted_to(space.rows[trained]),
+            classes[trained],
+            config.spreading,
+            class_names=manifest.class_names,
+        )
+        scores, known = np.zeros(len(space.rows)), np.zeros(len(space.rows), dtype=bool)
+        scores[trained], known[trained] = spread.scores, spread.known
+        carried = carry_scores(np.asarray(space.core), classes, known, scores)
+        carried[trained] = spread.scores
+        answered = np.isin(classes, np.unique(classes[known]))
+        return replace(spread, scores=carried, known=known | (~trained & answered))
+
+    return Stage(
+        name="scores",
+        kind="scores",
+        version=1,
+        inputs=("manifest", "space", "labels"),
+        config=codecs.to_json(config.spreading),
+        compute=compute,
+        load=_loader(AttentionScores),
+    )
+
+
+def pool_of(space: AttentionSpace, manifest: ImageManifest, pool: Split) -> AttentionSpace:
+    """Give the part of the space that one split spans."""
+    at = np.flatnonzero(manifest.splits[space.rows] == pool.value)
+    return space_at(space, at)
+
+
+def space_at(space: AttentionSpace, positions: Int[np.ndarray, " k"]) -> AttentionSpace:
+    """Give some positions of a space, as a space."""
+    return replace(
+        space,
+        rows=np.asarray(space.rows)[positions],
+        core=np.asarray(space.core)[positions],
+        environment=np.asarray(space.environment)[positions],
+        core_components=np.asarray(space.core_components)[positions],
+        environment_components=np.asarray(space.environment_components)[positions],
+    )
+
+
+def _screening(config: PipelineConfig, pool: Split) -> Stage:
+    def compute(inputs: Inputs, _progress: Progress) -> Screening:
+        space, manifest = inputs["space"], inputs["manifest"]
+        at = np.flatnonzero(manifest.splits[space.rows] == pool.value)
+        return screen(
+            np.asarray(inputs["scores"].scores)[at],
+            manifest.labels[space.rows[at]],
+            config.screening,
+            class_names=manifest.class_names,
+        )
+
+    return Stage(
+        name=f"screening{POOLS[pool]}",
+        kind="screening",
+        version=1,
+        inputs=("manifest", "space", "scores"),
+        config={**codecs.to_json(config.screening), "pool": pool.value},
+        compute=compute,
+        load=_loader(Screening),
+    )
+
+
+def _feature_groups(config: PipelineConfig, pool: Split) -> Stage:
+    screening = f"screening{POOLS[pool]}"
+
+    def compute(inputs: Inputs, _progress: Progress) -> FeatureGroups:
+        space = pool_of(inputs["space"], inputs["manifest"], pool)
+        return disentangle(
+            space,
+            inputs["manifest"].labels[space.rows],
+            np.asarray(inputs[screening].kept),
+            config.disentangling,
+            seed=integer_seed(config.seed, f"feature groups of {pool}"),
+        )
+
+    return Stage(
+        name=f"feature_groups{POOLS[pool]}",
+        kind="feature_groups",
+        version=1,
+        inputs=("manifest", "space", screening),
+        config={**codecs.to_json(config.disentangling), "pool": pool.value},
+        seeded=True,
+        compute=compute,
+        load=_loader(FeatureGroups),
+    )
+
+
+def _subset(config: PipelineConfig, pool: Split) -> Stage:
+    groups = f"feature_groups{POOLS[pool]}"
+    settings = {
+        "subset": codecs.to_json(config.subset),
+        "allocation": codecs.to_json(config.allocation),
+        "pool": pool.value,
+    }
+
+    def compute(inputs: Inputs, _progress: Progress) -> Subset:
+        space = pool_of(inputs["space"], inputs["manifest"], pool)
+        return draw_subset(
+            inputs[groups],
+            inputs["manifest"].labels[space.rows],
+            space,
+            config.subset,
+            generator(config.seed, f"subset of {pool}"),
+            allocation=config.allocation,
+        )
+
+    return Stage(
+        name=f"subset{POOLS[pool]}",
+        kind="subset",
+        version=1,
+        inputs=("manifest", "space", groups),
+        config=settings,
+        seeded=True,
+        compute=compute,
+        load=_loader(Subset),
+    )
+
+
+def _core_masks() -> Stage:
+    def compute(inputs: Inputs, _progress: Progress) -> CoreMasks:
+        rows = np.unique(np.asarray(inputs["subset"].rows))
+        maps = np.asarray(inputs["extraction"].maps_true)[rows]
+        return make_core_masks(maps, rows)
+
+    return Stage(
+        name="core_masks",
+        kind="core_masks",
+        version=1,
+        inputs=("extraction", "subset"),
+        config={},
+        compute=compute,
+        load=_loader(CoreMasks),
+    )

@@ -1,0 +1,1 @@
+"""Simulated people for benchmarks and demos; they know the true regions."""

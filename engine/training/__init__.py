@@ -1,0 +1,1 @@
+"""Refitting heads, fine-tuning, and the retraining routes."""

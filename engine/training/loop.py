@@ -1,0 +1,232 @@
+"""The training loop: every layer, plain empirical risk, the best epoch kept."""
+
+import copy
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from torch import nn
+from torch.nn import functional
+from torch.utils.data import DataLoader
+
+from engine.data.images import ImageDataset
+from engine.data.manifest import ImageManifest
+from engine.errors import InvalidInput, ModelMismatch, UnknownOption
+from engine.models.architectures import drawn_from
+from engine.models.classifier import Classifier, logits_of
+from engine.models.modes import evaluating
+from engine.progress import Progress, ignore_progress
+from engine.randomness import generator, integer_seed
+
+OPTIMISERS = ("sgd", "adam")
+
+_ENOUGH_FOR_BATCH_NORM = 16
+"""Images in a batch from which its own mean and variance are good enough to train with."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FineTuneConfig:
+    """How a network is trained.
+
+    Attributes:
+        epochs: Passes over the training rows.
+        lr: Learning rate.
+        weight_decay: Of every parameter.
+        momentum: Of SGD; Adam does not read it.
+        batch_size: Images at once; an epoch is cut into batches equal within one image.
+        optimiser: `sgd` or `adam` (with decoupled weight decay).
+        flips: Mirror each image left to right with probability one half.
+        train_batch_norm: False: statistics stay frozen always. True: they are trained where
+            every batch has at least 16 images.
+    """
+
+    epochs: int = 3
+    lr: float = 1e-3
+    weight_decay: float = 1e-4
+    momentum: float = 0.9
+    batch_size: int = 32
+    optimiser: str = "sgd"
+    flips: bool = False
+    train_batch_norm: bool = True
+
+    def __post_init__(self) -> None:
+        if self.optimiser not in OPTIMISERS:
+            raise UnknownOption.of("optimiser", self.optimiser, OPTIMISERS)
+        for name in ("epochs", "batch_size"):
+            if getattr(self, name) < 1:
+                raise InvalidInput(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.lr <= 0:
+            raise InvalidInput(f"lr must be above 0, got {self.lr}")
+        if self.weight_decay < 0 or not 0 <= self.momentum < 1:
+            raise InvalidInput(
+                "weight_decay must be at least 0 and momentum in [0, 1), got "
+                f"{self.weight_decay} and {self.momentum}"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """How training went.
+
+    Attributes:
+        train_loss: Mean cross-entropy over the training rows, per epoch.
+        val_average: Plain accuracy on the choosing rows after each epoch; empty without them.
+        best_epoch: The epoch whose weights were kept, counted from 0.
+    """
+
+    train_loss: tuple[float, ...]
+    val_average: tuple[float, ...]
+    best_epoch: int
+
+
+def fine_tune(
+    classifier: Classifier,
+    manifest: ImageManifest,
+    fit_rows: Int[np.ndarray, " f"],
+    choose_rows: Int[np.ndarray, " v"],
+    config: FineTuneConfig,
+    *,
+    seed: int = 0,
+    device: str = "cpu",
+    on_progress: Progress = ignore_progress,
+) -> tuple[Classifier, History]:
+    """Train every layer of a copy of a classifier by cross-entropy.
+
+    The epoch with the highest plain accuracy on the choosing rows is kept, the earliest of
+    equals; true groups are never looked at. Without choosing rows the last epoch is kept. One
+    seed gives the same weights on one machine with the same number of threads.
+
+    Args:
+        classifier: Where to start; it is not changed.
+        manifest: The pictures and their labels.
+        fit_rows: Rows to train on; a row that is named twice counts twice.
+        choose_rows: Rows to choose the epoch on; may be empty.
+        config: How to train.
+        seed: Decides order, flips and dropout.
+        device: Where to compute, as torch names it.
+        on_progress: Called with (batches done, batches in all); may raise `Cancelled`.
+
+    Returns:
+        The trained classifier in evaluation mode on the CPU, and the history.
+
+    Raises:
+        InvalidInput: If there are no rows to train on.
+        ModelMismatch: If the classifier's classes are not the manifest's.
+        ManifestError: If a picture cannot be decoded.
+    """
+    if len(fit_rows) == 0:
+        raise InvalidInput("there are no rows to train on; choose a larger subset")
+    if classifier.class_names != manifest.class_names:
+        raise ModelMismatch(
+            f"the classifier's classes are {', '.join(classifier.class_names)}, the manifest's "
+            f"are {', '.join(manifest.class_names)}; use a classifier of these classes"
+        )
+    module = copy.deepcopy(classifier.module).to(device)
+    run = _Run(
+        module=module,
+        optimiser=_optimiser(module, config),
+        fit=ImageDataset(manifest, fit_rows, classifier.preprocessing),
+        choose=ImageDataset(manifest, choose_rows, classifier.preprocessing),
+        config=config,
+        rng=generator(seed, "fine-tuning"),
+        on_progress=on_progress,
+    )
+    with drawn_from(integer_seed(seed, "fine-tuning")):
+        history, weights = _train(run)
+    module.load_state_dict(weights)
+    return replace(classifier, module=module.cpu().eval()), history
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Run:
+    """What one call of `fine_tune` works with."""
+
+    module: nn.Module
+    optimiser: torch.optim.Optimizer
+    fit: ImageDataset
+    choose: ImageDataset
+    config: FineTuneConfig
+    rng: np.random.Generator
+    on_progress: Progress
+
+    @property
+    def n_batches(self) -> int:
+        return -(-len(self.fit) // self.config.batch_size)
+
+
+def _train(run: _Run) -> tuple[History, dict[str, torch.Tensor]]:
+    losses: list[float] = []
+    averages: list[float] = []
+    best_epoch, weights = 0, run.module.state_dict()
+    for epoch in range(run.config.epochs):
+        losses.append(_train_epoch(run, epoch))
+        best_so_far = max(averages, default=-1.0)
+        if len(run.choose):
+            averages.append(_average(run))
+        if not averages or averages[-1] > best_so_far:
+            best_epoch, weights = epoch, copy.deepcopy(run.module.state_dict())
+    history = History(train_loss=tuple(losses), val_average=tuple(averages), best_epoch=best_epoch)
+    return history, weights
+
+
+def _train_epoch(run: _Run, epoch: int) -> float:
+    # Batches equal within one image: a last batch of one or two would spoil BatchNorm.
+    order = run.rng.permutation(len(run.fit))
+    batches = np.array_split(order, run.n_batches)
+    enough = min(len(batch) for batch in batches) >= _ENOUGH_FOR_BATCH_NORM
+    _training_mode(run.module, batch_norm=run.config.train_batch_norm and enough)
+    loss_sum = 0.0
+    for done, batch in enumerate(batches, start=epoch * run.n_batches + 1):
+        images, labels = _gather(run, batch)
+        if run.config.flips:
+            images = _flipped(images, run.rng)
+        run.optimiser.zero_grad(set_to_none=True)
+        loss = functional.cross_entropy(logits_of(run.module(images)), labels)
+        torch.autograd.backward(loss)
+        run.optimiser.step()
+        loss_sum += float(loss.detach()) * len(batch)
+        run.on_progress(done, run.config.epochs * run.n_batches)
+    return loss_sum / len(order)
+
+
+def _training_mode(module: nn.Module, *, batch_norm: bool) -> None:
+    module.train()
+    if batch_norm:
+        return
+    for part in module.modules():
+        if isinstance(part, nn.modules.batchnorm._BatchNorm):
+            part.eval()
+
+
+def _gather(run: _Run, positions: Int[np.ndarray, " b"]) -> tuple[torch.Tensor, torch.Tensor]:
+    items = [run.fit[int(position)] for position in positions]
+    device = next(run.module.parameters()).device
+    images = torch.stack([image for image, _, _ in items]).to(device)
+    return images, torch.tensor([label for _, label, _ in items], device=device)
+
+
+def _flipped(images: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
+    is_flipped = torch.from_numpy(rng.random(len(images)) < 0.5).to(images.device)
+    return torch.where(is_flipped[:, None, None, None], images.flip(3), images)
+
+
+def _average(run: _Run) -> float:
+    """Give the plain accuracy on the choosing rows."""
+    correct = 0
+    device = next(run.module.parameters()).device
+    batches = DataLoader(run.choose, batch_size=run.config.batch_size)
+    with evaluating(run.module), torch.inference_mode():
+        for images, labels, _ in batches:
+            logits = logits_of(run.module(images.to(device)))
+            correct += int((logits.argmax(dim=1).cpu() == labels).sum())
+    return correct / len(run.choose)
+
+
+def _optimiser(module: nn.Module, config: FineTuneConfig) -> torch.optim.Optimizer:
+    parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    if config.optimiser == "adam":
+        return torch.optim.AdamW(parameters, lr=config.lr, weight_decay=config.weight_decay)
+    return torch.optim.SGD(
+        parameters, lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay
+    )

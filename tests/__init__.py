@@ -1,0 +1,1 @@
+"""Tests of the engine, of the site and of both in a browser."""

@@ -1,0 +1,55 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.cluster import KMeans
+from sklearn.metrics import adjusted_rand_score
+
+from engine.attention.clustering import k_means
+from engine.errors import InvalidInput
+
+
+@given(
+    seed=st.integers(0, 1000),
+    n=st.integers(1, 40),
+    k=st.integers(1, 45),
+    places=st.integers(1, 8),
+)
+@settings(max_examples=40, deadline=None)
+def test_clusters_are_never_empty_and_never_more_than_places(seed, n, k, places):
+    points = np.random.default_rng(seed).integers(0, places, (n, 2)).astype(float)
+
+    found = k_means(points, k, seed=seed)
+
+    distinct = len(np.unique(points, axis=0))
+    assert len(found.centres) <= min(k, distinct)
+    assert set(found.labels.tolist()) == set(range(len(found.centres)))
+    for label, centre in enumerate(found.centres):
+        np.testing.assert_allclose(points[found.labels == label].mean(axis=0), centre)
+
+
+def test_clusters_are_those_of_scikit_learn():
+    rng = np.random.default_rng(0)
+    points = rng.normal(size=(200, 3)) + 20 * rng.integers(0, 4, 200)[:, None]
+
+    found = k_means(points, 4, seed=3)
+
+    oracle = KMeans(4, n_init=10, random_state=3).fit(points)
+    assert adjusted_rand_score(found.labels, oracle.labels_) == 1
+    assert found.inertia == pytest.approx(oracle.inertia_)
+
+
+def test_as_many_clusters_as_places_leave_no_distance():
+    points = np.array([[0.0, 0], [1, 1], [0, 0], [2, 2]])
+
+    found = k_means(points, 9, seed=0)
+
+    assert found.inertia == 0
+    assert found.labels[0] == found.labels[2]
+
+
+def test_nothing_to_cluster_is_refused():
+    with pytest.raises(InvalidInput, match="0 points and 2 clusters"):
+        k_means(np.zeros((0, 2)), 2, seed=0)
+    with pytest.raises(InvalidInput, match="0 clusters"):
+        k_means(np.zeros((3, 2)), 0, seed=0)

@@ -1,0 +1,145 @@
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.attention.space import AttentionSpace
+from engine.errors import InvalidInput, UnknownOption
+from engine.labeling.queries import QueryConfig, select_queries, share_budget
+
+
+def space_of(points, first_row=0):
+    flat = np.asarray(points, dtype=np.float32)
+    return AttentionSpace(
+        rows=np.arange(first_row, first_row + len(flat)),
+        core=flat,
+        environment=flat,
+        core_components=flat,
+        environment_components=flat,
+        core_trustworthiness=1.0,
+        environment_trustworthiness=1.0,
+    )
+
+
+def blobs(n=40):
+    """Two classes of four far blobs of ten; a blob's first point is its very middle."""
+    rng = np.random.default_rng(0)
+    middles = np.array([[0, 0], [50, 0], [0, 50], [50, 50]] * 2, dtype=float)
+    around = rng.uniform(-1, 1, (8, 9, 2))
+    around -= around.mean(axis=1, keepdims=True)
+    points = np.concatenate([np.zeros((8, 1, 2)), around], axis=1) + middles[:, None]
+    return points.reshape(80, 2), np.repeat([0, 1], 40)
+
+
+def everyone(classes):
+    return np.ones(len(classes), dtype=bool)
+
+
+def test_a_budget_is_shared_equally_and_surplus_goes_on():
+    assert share_budget(np.array([100, 100]), 25).tolist() == [13, 12]
+    assert share_budget(np.array([100, 3, 100]), 31).tolist() == [14, 3, 14]
+    assert share_budget(np.array([2, 3]), 99).tolist() == [2, 3]
+    with pytest.raises(InvalidInput, match="at least 0, got -1"):
+        share_budget(np.array([5]), -1)
+
+
+def test_queries_are_the_points_nearest_the_centres(rng):
+    points, classes = blobs()
+
+    queries = select_queries(space_of(points, 100), classes, everyone(classes), 8, rng)
+
+    assert [query.row for query in queries if query.class_index == 0] != []
+    assert sorted(query.row for query in queries) == [100 + 10 * blob for blob in range(8)]
+    assert [query.class_index for query in queries] == [0] * 4 + [1] * 4
+    assert [query.cluster for query in queries] == [0, 1, 2, 3] * 2
+
+
+def test_images_that_are_not_eligible_are_never_asked(rng):
+    points, classes = blobs()
+    eligible = everyone(classes)
+    eligible[::10] = False
+
+    queries = select_queries(space_of(points), classes, eligible, 40, rng)
+
+    assert len(queries) == 40
+    assert all(eligible[query.row] for query in queries)
+
+
+def test_a_second_round_goes_where_nobody_asked(rng):
+    points, classes = blobs()
+    space = space_of(points)
+    asked = [1, 12, 43, 55]  # blobs 0, 1, 4 and 5
+
+    queries = select_queries(space, classes, everyone(classes), 4, rng, asked=asked)
+
+    assert sorted(query.row // 10 for query in queries) == [2, 3, 6, 7]
+
+
+@given(seed=st.integers(0, 2**32 - 1), budget=st.integers(1, 60), places=st.integers(1, 40))
+@settings(max_examples=25, deadline=None)
+def test_rounds_together_never_ask_twice(seed, budget, places):
+    rng = np.random.default_rng(seed)
+    points = rng.integers(0, places, (40, 2)).astype(float)  # many coincide
+    classes = rng.integers(0, 3, 40)
+    eligible = rng.random(40) < 0.8
+    eligible[0] = True
+    asked: list[int] = []
+
+    while eligible[np.setdiff1d(np.arange(40), asked)].any():
+        left = int(eligible.sum()) - len(asked)
+        queries = select_queries(space_of(points), classes, eligible, budget, rng, asked=asked)
+        assert len(queries) == min(budget, left)
+        asked += [query.row for query in queries]
+
+    assert Counter(asked) == Counter(np.flatnonzero(eligible).tolist())
+
+
+def test_one_seed_gives_the_same_queries():
+    points, classes = blobs()
+
+    first, second = (
+        select_queries(
+            space_of(points), classes, everyone(classes), 12, np.random.default_rng(5), pick=pick
+        )
+        for pick in ("one_of_five", "one_of_five")
+    )
+
+    assert first == second
+
+
+def test_one_of_five_is_near_its_centre(rng):
+    points, classes = blobs()
+
+    queries = select_queries(
+        space_of(points), classes, everyone(classes), 8, rng, pick="one_of_five"
+    )
+
+    assert sorted(query.row // 10 for query in queries) == list(range(8))
+    assert any(query.row % 10 for query in queries)
+
+
+def test_a_class_smaller_than_its_share_is_asked_whole(rng):
+    points = np.arange(24.0).reshape(12, 2)
+    classes = np.array([0] * 2 + [1] * 10)
+
+    queries = select_queries(space_of(points), classes, everyone(classes), 8, rng)
+
+    assert Counter(query.class_index for query in queries) == {0: 2, 1: 6}
+
+
+def test_nothing_to_ask_is_refused(rng):
+    points, classes = blobs()
+
+    with pytest.raises(InvalidInput, match="cannot choose 4 queries among 0 images"):
+        select_queries(space_of(points), classes, ~everyone(classes), 4, rng)
+    with pytest.raises(InvalidInput, match="cannot choose 0 queries"):
+        select_queries(space_of(points), classes, everyone(classes), 0, rng)
+    with pytest.raises(UnknownOption, match="did you mean nearest"):
+        select_queries(space_of(points), classes, everyone(classes), 4, rng, pick="nearst")
+
+
+def test_presets():
+    assert QueryConfig.preset("authors").pick == "one_of_five"
+    assert QueryConfig.preset("paper") == QueryConfig.preset("default") == QueryConfig()

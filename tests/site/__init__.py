@@ -1,0 +1,1 @@
+"""Tests of the site, one file per view or verb."""

@@ -1,0 +1,1 @@
+"""Tests of the annotator's pages and of the verbs behind them."""
