@@ -12,6 +12,8 @@ from django.utils import timezone
 
 from annotation_site.annotation.errors import RoundNotReady
 from annotation_site.annotation.models import (
+    AT_WORK,
+    WAITING,
     AnswerChoice,
     Assignment,
     AssignmentState,
@@ -23,7 +25,6 @@ from annotation_site.annotation.models import (
     SittingState,
     Task,
 )
-from annotation_site.annotation.querysets import AT_WORK, WAITING
 
 LEAST_PRACTICE = 3
 PRACTICE_ANSWERS = (AnswerChoice.YES, AnswerChoice.NO)

@@ -5,7 +5,6 @@ wait for each other. Every count is settled by a guarded update, never by readin
 """
 
 import hashlib
-from collections.abc import Collection
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -23,6 +22,8 @@ from annotation_site.annotation.errors import (
     UsedElsewhere,
 )
 from annotation_site.annotation.models import (
+    AT_WORK,
+    WAITING,
     Annotator,
     AnswerChoice,
     Assignment,
@@ -33,9 +34,13 @@ from annotation_site.annotation.models import (
     RoundState,
     Sitting,
     SittingState,
-    Task,
 )
-from annotation_site.annotation.querysets import AT_WORK, WAITING
+from annotation_site.annotation.places import (
+    release_lapsed,
+    release_places,
+    retake_places,
+    take_places,
+)
 from annotation_site.annotation.rounds import (
     abort_closing,
     abort_preparing,
@@ -101,7 +106,7 @@ def start_sitting(*, round: Round, key_hash: str, now: datetime | None = None) -
         return earlier
     if locked.state != RoundState.OPEN:
         raise RoundNotOpen(f"round {locked.number} is {locked.state}, not open")
-    _release_lapsed(locked, now)
+    release_lapsed(locked, now)
     seed = _seed(locked.seed, annotator.pk)
     candidates = [
         Candidate(task_id=pk, reserved=reserved, target=target, cluster=cluster)
@@ -112,7 +117,7 @@ def start_sitting(*, round: Round, key_hash: str, now: datetime | None = None) -
     block = choose_block(candidates, locked.block_size, seed)
     if not block:
         raise RoundFull(f"every place in round {locked.number} is taken")
-    if len(_take_places(block)) != len(block):
+    if len(take_places(block)) != len(block):
         raise RoundFull("a place was taken in the same moment; please try again")
     sitting = Sitting.objects.create(
         round=locked,
@@ -231,10 +236,8 @@ def record_answer(
     """
     now = now or timezone.now()
     held = Sitting.objects.select_for_update().get(pk=sitting.pk)
-    stored = Response.objects.filter(client_uuid=client_uuid).select_related("assignment").first()
+    stored = _stored_response(held, client_uuid)
     if stored is not None:
-        if stored.assignment.sitting_id != held.pk:
-            raise UsedElsewhere("this answer's id was used in another sitting")
         return stored
     # Read after the lock: closing locks every sitting before it counts votes.
     round_ = Round.objects.only("state", "guideline_version").get(pk=held.round_id)
@@ -242,28 +245,19 @@ def record_answer(
     assignment = _assignment_of(held, assignment_id)
     late = assignment.state == AssignmentState.RELEASED or now > held.lease_until or not is_open
     if is_open and held.state == SittingState.EXPIRED:
-        _retake_places(held, now)
+        retake_places(held, now)
         assignment.refresh_from_db(fields=["state"])
     if assignment.state == AssignmentState.RESERVED or assignment.served_at is None:
         raise NotServed("this task was not shown in this sitting")
     counted = is_open and assignment.state in {AssignmentState.SERVED, AssignmentState.ANSWERED}
     elsewhere = counted and assignment.state == AssignmentState.ANSWERED
-    version = assignment.responses.aggregate(last=Max("version"))["last"] or 0
-    exposures = max(1, assignment.exposures)
-    response = Response.objects.create(
-        assignment=assignment,
-        version=version + 1,
-        answer=answer,
-        client_uuid=client_uuid,
+    response = _append_response(
+        assignment,
+        client_uuid,
+        answer,
+        timing,
+        received_at=now,
         guideline_version=round_.guideline_version,
-        stimulus_hash=_stimulus_hash(assignment),
-        shown_to_answer_ms=timing.shown_to_answer_ms,
-        hidden_ms=timing.hidden_ms,
-        blur_ms=timing.blur_ms,
-        exposures=exposures,
-        input_kind=timing.input_kind,
-        overlay_seen=dict(timing.overlay),
-        quality=judge(timing, exposures=exposures, served_at=assignment.served_at, received_at=now),
         late=late,
         surplus=not counted,
         elsewhere=elsewhere,
@@ -340,7 +334,7 @@ def withdraw(*, sitting: Sitting) -> None:
     """Stop without a reason: places go back, the answers given are kept."""
     held = Sitting.objects.select_for_update().get(pk=sitting.pk)
     if Sitting.objects.filter(pk=held.pk, state__in=AT_WORK).update(state=SittingState.WITHDRAWN):
-        _release_places([held.pk])
+        release_places([held.pk])
 
 
 @transaction.atomic
@@ -358,7 +352,7 @@ def resume(*, sitting: Sitting, now: datetime | None = None) -> Sitting:
     state = Round.objects.values_list("state", flat=True).get(pk=held.round_id)
     if state != RoundState.OPEN:
         raise RoundNotOpen("the round has closed")
-    if not _retake_places(held, now):
+    if not retake_places(held, now):
         raise RoundFull("other people have taken these images in the meantime")
     if held.state == SittingState.WORKING:
         _serve_next(held, now, exposures=0)
@@ -369,62 +363,7 @@ def resume(*, sitting: Sitting, now: datetime | None = None) -> Sitting:
 def release_expired(*, round: Round, now: datetime | None = None) -> int:  # noqa: A002
     """Give back the places of sittings whose lease has ended; say how many sittings those were."""
     locked = Round.objects.select_for_update().get(pk=round.pk)
-    return _release_lapsed(locked, now or timezone.now())
-
-
-def _release_lapsed(round_: Round, now: datetime) -> int:
-    """Expire lapsed sittings; one that is being answered this moment is left alone."""
-    lapsed = list(
-        Sitting.objects.filter(round=round_)
-        .lapsed(now)
-        .order_by("pk")
-        .select_for_update(skip_locked=True)
-        .values_list("pk", flat=True)
-    )
-    if lapsed:
-        Sitting.objects.filter(pk__in=lapsed).update(state=SittingState.EXPIRED)
-        _release_places(lapsed)
-    return len(lapsed)
-
-
-def _release_places(sittings: Collection[int]) -> None:
-    """Release what waits in these sittings, which the caller has locked."""
-    waiting = Assignment.objects.filter(sitting__in=sittings, state__in=WAITING)
-    held: dict[int, int] = {}
-    for task_id in waiting.values_list("task_id", flat=True):
-        held[task_id] = held.get(task_id, 0) + 1
-    list(Task.objects.filter(pk__in=held).order_by("pk").select_for_update())
-    for n_places in set(held.values()):
-        tasks = [task_id for task_id, count in held.items() if count == n_places]
-        Task.objects.filter(pk__in=tasks).update(reserved=F("reserved") - n_places)
-    waiting.update(state=AssignmentState.RELEASED)
-
-
-def _take_places(task_ids: Collection[int]) -> list[int]:
-    """Hold one more place at each task that has room; give the tasks that had."""
-    rows = Task.objects.filter(pk__in=task_ids).order_by("pk").select_for_update()
-    free = [task.pk for task in rows if task.reserved < task.target]
-    taken = Task.objects.filter(pk__in=free).with_room().update(reserved=F("reserved") + 1)
-    if taken != len(free):
-        raise RoundFull("a place was taken in the same moment; please try again")
-    return free
-
-
-def _retake_places(sitting: Sitting, now: datetime) -> int:
-    """Hold again the released places that are free, and set the sitting to work; count them."""
-    released = sitting.assignments.filter(state=AssignmentState.RELEASED).exclude(
-        responses__surplus=True
-    )
-    free = _take_places(list(released.values_list("task_id", flat=True)))
-    again = sitting.assignments.filter(task__in=free, state=AssignmentState.RELEASED)
-    again.filter(served_at__isnull=False).update(state=AssignmentState.SERVED)
-    again.filter(state=AssignmentState.RELEASED).update(state=AssignmentState.RESERVED)
-    has_begun = sitting.assignments.filter(served_at__isnull=False).exists()
-    if free:
-        sitting.state = SittingState.WORKING if has_begun else SittingState.PRACTISING
-        sitting.lease_until = now + lease_of(len(free))
-        sitting.save(update_fields=["state", "lease_until"])
-    return len(free)
+    return release_lapsed(locked, now or timezone.now())
 
 
 def _serve_next(sitting: Sitting, now: datetime, *, exposures: int) -> bool:
@@ -450,6 +389,54 @@ def _assignment_of(sitting: Sitting, assignment_id: UUID) -> Assignment:
     if assignment is None:
         raise UnknownTask("this task does not belong to this sitting")
     return assignment
+
+
+def _stored_response(sitting: Sitting, client_uuid: UUID) -> Response | None:
+    """Find what was stored for a UUID, which must be this sitting's."""
+    stored = Response.objects.filter(client_uuid=client_uuid).select_related("assignment").first()
+    if stored is not None and stored.assignment.sitting_id != sitting.pk:
+        raise UsedElsewhere("this answer's id was used in another sitting")
+    return stored
+
+
+def _append_response(
+    assignment: Assignment,
+    client_uuid: UUID,
+    answer: AnswerChoice,
+    timing: Timing,
+    *,
+    received_at: datetime,
+    guideline_version: int,
+    late: bool,
+    surplus: bool,
+    elsewhere: bool,
+) -> Response:
+    """Write the next version of an answer."""
+    version = assignment.responses.aggregate(last=Max("version"))["last"] or 0
+    exposures = max(1, assignment.exposures)
+    return Response.objects.create(
+        assignment=assignment,
+        version=version + 1,
+        answer=answer,
+        client_uuid=client_uuid,
+        guideline_version=guideline_version,
+        stimulus_hash=_stimulus_hash(assignment),
+        shown_to_answer_ms=timing.shown_to_answer_ms,
+        hidden_ms=timing.hidden_ms,
+        blur_ms=timing.blur_ms,
+        exposures=exposures,
+        input_kind=timing.input_kind,
+        overlay_seen=dict(timing.overlay),
+        quality=judge(
+            timing,
+            exposures=exposures,
+            served_at=assignment.served_at,
+            received_at=received_at,
+        ),
+        late=late,
+        surplus=surplus,
+        elsewhere=elsewhere,
+    )
 
 
 def _stimulus_hash(assignment: Assignment) -> str:

@@ -37,24 +37,7 @@ class Regions:
     def __call__(self, public_id: str) -> tuple[Region, Region]:
         """Give the object's and the planted cue's region of a picture."""
         row = self.row_of[public_id]
-        cue = spurious_region(self.manifest, row)
-        region = object_region(self.manifest, row)
-        if cue is None and region is None and self._has_cues:
-            # a set that stores cues stores none where the picture has none
-            record = self.manifest.picture_path(row)
-            cue = np.zeros(_size(record), dtype=bool)
-        return region, cue
-
-    @property
-    def _has_cues(self) -> bool:
-        return any(record.spurious_mask for record in self.manifest.records)
-
-
-def _size(path: Any) -> tuple[int, int]:
-    from PIL import Image
-
-    with Image.open(path) as picture:
-        return picture.height, picture.width
+        return object_region(self.manifest, row), spurious_region(self.manifest, row)
 
 
 def grid_of(task: Mapping[str, Any]) -> UInt8[np.ndarray, "s s"]:

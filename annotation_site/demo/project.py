@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 from django.conf import settings
-from engine.data.catalogue import BuiltDataset, build_dataset
 
 from annotation_site.accounts.models import User
 from annotation_site.annotation import rounds as states
@@ -17,6 +16,7 @@ from annotation_site.jobs import rounds
 from annotation_site.jobs.models import Job, JobState
 from annotation_site.jobs.registration import register
 from annotation_site.projects.models import Project
+from engine.data.catalogue import BuiltDataset, build_dataset
 from engine.errors import DataUnavailable, EngineError
 from engine.simulation.annotator import judge
 

@@ -45,8 +45,7 @@ class Curated:
     def train(self) -> Int[np.ndarray, " t"]:
         """Positions of the training images in the space."""
         of_train = self.manifest.splits[np.asarray(self.space.rows)] == Split.TRAIN.value
-        positions: np.ndarray = np.flatnonzero(of_train)
-        return positions
+        return np.asarray(np.flatnonzero(of_train))
 
     @property
     def train_rows(self) -> Int[np.ndarray, " t"]:
@@ -136,11 +135,32 @@ def describe(curated: Curated, evaluation: Mapping[str, Any]) -> dict[str, Any]:
         "subset_size": len(curated.subset.rows),
         "warnings": list(dict.fromkeys([*curated.scores.warnings, *curated.screening.warnings])),
         "examples": _examples(curated),
-        "before": evaluation["before"],
-        "after": evaluation["after"],
+        "before": _on_page(evaluation["before"]),
+        "after": {route: _on_page(result) for route, result in evaluation["after"].items()},
         "regularisation": {route: result.get("c") for route, result in evaluation["after"].items()},
         "verdict": verdict(evaluation["before"], evaluation["after"]),
     }
+
+
+def _on_page(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Give an evaluation with the means of its attention measures only."""
+    attention = result.get("attention")
+    if not attention:
+        return {**result, "attention": None}
+    means = {
+        name: (attention.get(measure) or {}).get("mean")
+        for name, measure in _SHOWN_MEASURES.items()
+    }
+    return {**result, "attention": means}
+
+
+_SHOWN_MEASURES = {
+    "precision": "attention_precision",
+    "iou": "binary_iou",
+    "soft_iou": "soft_iou",
+    "object_mass": "object_mass",
+    "spurious_mass": "spurious_mass",
+}
 
 
 def verdict(before: Mapping[str, Any], after: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -158,17 +178,17 @@ def verdict(before: Mapping[str, Any], after: Mapping[str, Mapping[str, Any]]) -
         }
     best = max(curated, key=lambda route: curated[route]["worst_group"])
     old, new = before["worst_group"], curated[best]["worst_group"]
+    went = f"The worst group went from {old * 100:.1f} % to {new * 100:.1f} %"
     if new <= old:
-        text = (
-            f"Retraining did not help: the worst group went from {old:.1%} to {new:.1%}, so the "
-            "old classifier is kept."
-        )
+        text = f"{went}: retraining did not help, so the old classifier is kept."
         return {"improved": False, "text": text, "kept_model": "before"}
-    text = f"The worst group went from {old:.1%} to {new:.1%}"
+    text = went
     if "erm" in after:
         other = after["erm"]["worst_group"]
         beside = "above" if new > other else "not above"
-        text += f"; that is {beside} retraining on every image without answers ({other:.1%})"
+        text += (
+            f"; that is {beside} retraining on every image without answers ({other * 100:.1f} %)"
+        )
     return {"improved": True, "text": f"{text}.", "kept_model": best}
 
 

@@ -9,7 +9,6 @@ from annotation_site.accounts.models import User
 from annotation_site.jobs import services
 from annotation_site.jobs.models import Job, JobKind
 from annotation_site.projects import services as projects
-from annotation_site.projects.models import Dataset
 
 
 def register(
@@ -52,7 +51,7 @@ def register(
             weights=weights,
             target_layer=target_layer,
             question=question,
+            layout=layout,
             classifier=classifier,
         )
-        Dataset.objects.filter(project=project).update(layout=layout)
         return services.enqueue(project=project, kind=JobKind.REGISTER, created_by=lead)

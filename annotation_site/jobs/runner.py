@@ -79,7 +79,7 @@ def run(job_id: int) -> None:
 def _go_back(job: Job) -> None:
     """Let a round whose queries could not be picked be set up again.
 
-    A round that is closing stays so: its votes are frozen, and the job can be tried again.
+    A round that was closing is opened again by `services.fail`; a retry freezes the votes anew.
     """
     if job.kind == JobKind.PREPARE and job.round is not None:
         job.round.refresh_from_db()

@@ -187,7 +187,9 @@ class ReferenceModel(models.Model):
         default=dict, help_text="the classifier table of the pipeline's settings"
     )
     target_layer = models.CharField(max_length=200, blank=True, help_text="as named; blank: found")
-    found_layer = models.CharField(max_length=200, blank=True, help_text="the one that is looked at")
+    found_layer = models.CharField(
+        max_length=200, blank=True, help_text="the one that is looked at"
+    )
     artifact_key = models.CharField(max_length=64, blank=True)
     ready_at = models.DateTimeField(null=True, blank=True)
 

@@ -42,6 +42,7 @@ def register(
     weights: str = "",
     target_layer: str = "",
     question: str = "",
+    layout: str = "manifest",
     classifier: Mapping[str, Any] | None = None,
 ) -> Project:
     """Create a project, its data set and its classifier as they were named; nothing is read yet.
@@ -54,6 +55,7 @@ def register(
         weights: file relative to the data root; "" where the classifier is to be trained.
         target_layer: module whose maps are attended to; "" to find it.
         question: put to annotators; "" for the default.
+        layout: of the data, as the pipeline's `data.layout` names it.
         classifier: further settings of the pipeline's classifier table.
 
     Raises:
@@ -70,7 +72,7 @@ def register(
             project.save()
             Membership.objects.create(project=project, user=lead, role=Role.LEAD)
             Dataset.objects.create(
-                project=project, name=PurePosixPath(path).parent.name or name, manifest_path=path
+                project=project, name=_set_name(path) or name, manifest_path=path, layout=layout
             )
             ReferenceModel.objects.create(
                 project=project,
@@ -95,6 +97,12 @@ def _manifest_path(manifest: str) -> str:
         return PurePosixPath(manifest).as_posix()
     data_root.contained_file(manifest, data_root.MANIFEST_ENDINGS)
     return PurePosixPath(manifest).as_posix()
+
+
+def _set_name(path: str) -> str:
+    """Give the folder's name: that of a manifest, or the data's own."""
+    pure = PurePosixPath(path)
+    return pure.parent.name if pure.suffix in data_root.MANIFEST_ENDINGS else pure.name
 
 
 def invite(*, project: Project, role: Role, invited_by: User) -> NewInvitation:

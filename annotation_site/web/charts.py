@@ -87,21 +87,22 @@ def line_with_elbow(
     parts += [svg.dot(at_x(px), at_y(py), 3, "chart-dot") for px, py in zip(x, y, strict=True)]
     if elbow is not None and elbow in x:
         px, py = at_x(elbow), at_y(y[list(x).index(elbow)])
-        end = "end" if px > WIDTH - 160 else "start"
-        parts.append(svg.dot(px, py, 6, "chart-elbow"))
-        parts.append(
-            svg.text(
-                px + (10 if end == "start" else -10),
-                py + (20 if py < height - bottom - 30 else -12),
-                f"elbow: {elbow:,.0f}",
-                anchor=end,
-                css="chart-strong",
-            )
-        )
+        parts += _elbow(px, py, f"elbow: {elbow:,.0f}", lowest=height - bottom)
     parts.append(svg.rule(left, height - bottom, WIDTH - right, height - bottom, "chart-axis"))
     parts.append(svg.text(0, 12, y_name))
     parts.append(svg.text(WIDTH - right, height - 4, x_name, anchor="end"))
     return svg.figure(parts, height, title)
+
+
+def _elbow(x: float, y: float, words: str, *, lowest: float) -> list[SafeString]:
+    """Ring a point and name it, below it where there is room, to the left at the right edge."""
+    end = "end" if x > WIDTH - 160 else "start"
+    beside = x + (10 if end == "start" else -10)
+    below = y + (20 if y < lowest - 30 else -12)
+    return [
+        svg.dot(x, y, 6, "chart-elbow"),
+        svg.text(beside, below, words, anchor=end, css="chart-strong"),
+    ]
 
 
 def histogram(
@@ -128,36 +129,17 @@ def histogram(
     def at_x(value: float) -> float:
         return left + (value - edges[0]) / span * (width - left - right)
 
-    def tall(count: int) -> float:
-        return count / ceiling * (height - top - bottom)
-
     parts = [
         svg.rule(left, top, width - right, top, "chart-grid"),
         svg.text(left - 8, top + 4, f"{ceiling:,}", anchor="end"),
         svg.text(left - 8, height - bottom + 4, "0", anchor="end"),
     ]
     for low, high, count in zip(edges, edges[1:], counts, strict=False):
+        # A class with one image must be seen beside one with a thousand.
+        tall = max(count / ceiling * (height - top - bottom), 1.5)
+        box = (at_x(low) + 1, height - bottom - tall, at_x(high) - at_x(low) - 2, tall)
         if count:
-            css = "chart-bar"
-            if threshold is not None:
-                below = (low + high) / 2 < threshold
-                css = f"chart-bar {'chart-bar--below' if below else 'chart-bar--above'}"
-            # A class with one image must be seen beside one with a thousand.
-            size = max(tall(count), 1.5)
-            parts.append(
-                format_html(
-                    '<rect class="{}" x="{}" y="{}" width="{}" height="{}" rx="1">'
-                    "<title>{} to {}: {} images</title></rect>",
-                    css,
-                    svg.number(at_x(low) + 1),
-                    svg.number(height - bottom - size),
-                    svg.number(at_x(high) - at_x(low) - 2),
-                    svg.number(size),
-                    f"{low:.2f}",
-                    f"{high:.2f}",
-                    f"{count:,}",
-                )
-            )
+            parts.append(_bar(box, low, high, count, threshold))
     parts.append(svg.rule(left, height - bottom, width - right, height - bottom, "chart-axis"))
     parts += [
         svg.text(at_x(value), height - bottom + 18, f"{value:.2g}", anchor="middle")
@@ -171,6 +153,29 @@ def histogram(
         label = f"kept from {threshold:.2f}"
         parts.append(svg.text(px + shift, top - 10, label, anchor=end, css="chart-strong"))
     return svg.figure(parts, height, title, width)
+
+
+def _bar(
+    box: tuple[float, float, float, float],
+    low: float,
+    high: float,
+    count: int,
+    threshold: float | None,
+) -> SafeString:
+    css = "chart-bar"
+    if threshold is not None:
+        css += " chart-bar--below" if (low + high) / 2 < threshold else " chart-bar--above"
+    x, y, width, height = (svg.number(length) for length in box)
+    words = f"{low:.2f} to {high:.2f}: {count:,} images"
+    return format_html(
+        '<rect class="{}" x="{}" y="{}" width="{}" height="{}" rx="1"><title>{}</title></rect>',
+        css,
+        x,
+        y,
+        width,
+        height,
+        words,
+    )
 
 
 def intervals(

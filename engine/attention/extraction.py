@@ -24,7 +24,15 @@ from engine.errors import InvalidInput, ModelMismatch, UnknownOption
 from engine.models.classifier import Classifier, check_classes
 from engine.progress import Progress, ignore_progress
 
-PRECISIONS = ("fp32", "bf16")
+PRECISIONS = ("fp32", "bf16", "auto")
+
+
+def fastest_precision() -> str:
+    """Give `bf16` where this processor has instructions for it, `fp32` elsewhere."""
+    # a recent addition to torch; without it, the format that is fast everywhere
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    has_bf16 = capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")
+    return "bf16" if has_bf16 else "fp32"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +40,8 @@ class ExtractionConfig:
     """How the pass over the pictures is made.
 
     Attributes:
-        precision: `fp32`; or `bf16`, which runs the network under autocast; maps and pooling stay in float32.
+        precision: `auto` becomes `bf16` where the processor computes in it, and `fp32` elsewhere;
+            `fp32`; or `bf16`, which runs the network under autocast; maps and pooling stay in float32.
         batch_size: Pictures at once; the result does not depend on it.
         weighting: `sum` or `authors`, weights of the pooled vectors (`engine.attention.pooling`).
         method: The attribution method.
@@ -48,6 +57,9 @@ class ExtractionConfig:
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
             raise UnknownOption.of("precision", self.precision, PRECISIONS)
+        if self.precision == "auto":
+            # settled at birth, so that every key says what was really computed
+            object.__setattr__(self, "precision", fastest_precision())
         if self.weighting not in WEIGHTINGS:
             raise UnknownOption.of("weighting", self.weighting, WEIGHTINGS)
         attribution_method(self.method)

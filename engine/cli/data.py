@@ -34,8 +34,9 @@ def build(
 
     with ConsoleWatcher() as watcher:
         watcher.stage_started(name, cached=False)
+        started = time.perf_counter()
         built = build_dataset(name, cache, data_root, on_progress=watcher.progress)
-        watcher.stage_finished(name, 0.0, cached=False)
+        watcher.stage_finished(name, time.perf_counter() - started, cached=False)
     facts = {"name": built.name, "manifest": str(built.manifest), **dict(built.info)}
     if as_json:
         print(json.dumps(facts, indent=1))
@@ -47,6 +48,7 @@ def build(
 def fetch(
     name: Annotated[str, typer.Argument(help="shapes, solar, stampbirds or stampbirds-full.")],
     cache: Cache = Path("var/cache"),
+    as_json: AsJson = False,
 ) -> None:
     """Fetch what a data set is made of, so that building it later needs no network."""
     from engine.data.catalogue import fetch_dataset
@@ -55,7 +57,10 @@ def fetch(
         watcher.stage_started(f"fetch {name}", cached=False)
         started = time.perf_counter()
         fetch_dataset(name, cache, on_progress=watcher.progress)
-        watcher.stage_finished(f"fetch {name}", time.perf_counter() - started, cached=False)
+        seconds = time.perf_counter() - started
+        watcher.stage_finished(f"fetch {name}", seconds, cached=False)
+    if as_json:
+        print(json.dumps({"name": name, "cache": str(cache), "seconds": round(seconds, 3)}))
 
 
 def settings_of(name: str, data_root: Path) -> dict[str, Any]:

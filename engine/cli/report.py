@@ -71,7 +71,7 @@ def print_comparison(report: Mapping[str, Any]) -> None:
     routes = {"before": report["before"], **report["after"]}
     groups = list(report["before"]["groups"])
     table = Table(title=f"accuracy on {report['split']}", box=None)
-    table.add_column("route")
+    table.add_column("route", no_wrap=True)
     for name in ("average", "worst group", *groups):
         table.add_column(name, justify="right")
     for route, result in routes.items():

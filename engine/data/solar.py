@@ -359,6 +359,7 @@ def _information(records: Sequence[ImageRecord], pixels: str, seed: int) -> dict
                 "image_size": 224,
                 "c": 1e-3,
             },
+            "extraction": {"precision": "auto"},
             "queries": {"budget": 80},
         },
     }

@@ -1,7 +1,7 @@
 """Deal blocks of neighbouring cells to the splits, so that the numbers of each class come out."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Int64
@@ -13,6 +13,7 @@ _CLASS_WEIGHT = 10  # a cell too many of a class counts as much as ten of the wr
 _DEALS = 40
 
 
+@runtime_checkable
 class Neighbour(Protocol):
     """What the splitting needs to know of a cell."""
 

@@ -63,11 +63,12 @@ SETTINGS: Mapping[str, Any] = {
         "image_size": 224,
         "c": 1e-4,
     },
+    "extraction": {"precision": "auto"},
     "queries": {"budget": 120},
 }
 
 _SHARES = {Split.TRAIN: 0.55, Split.VALIDATION: 0.17, Split.TEST: 0.28}
-_GOLDEN = 0.6180339887  # its multiples mod 1 spread evenly: any stretch of train has the exact skew
+_GOLDEN = 0.6180339887  # its multiples mod 1 spread evenly: any long stretch of train has the skew
 _GREY = (124, 116, 104)
 _BACKGROUND_ONLY, _ON_GREY = "test_bgonly", "test_fggrey"
 _PROBE_COLUMNS = ("id", "probe", "path", "label", "mask", *BOX_COLUMNS, "object")

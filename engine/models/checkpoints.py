@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -42,7 +43,8 @@ def save_classifier(classifier: Classifier, folder: Path) -> None:
         name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
         for name, tensor in sorted(classifier.module.state_dict().items())
     }
-    safetensors.torch.save_file(weights, folder / WEIGHTS_FILE)
+    # written here and not by save_file, whose errors do not say that the disk is full
+    (folder / WEIGHTS_FILE).write_bytes(safetensors.torch.save(weights))
     description = {
         "architecture": classifier.architecture,
         "class_names": classifier.class_names,
@@ -221,7 +223,9 @@ def _read_torch(path: Path) -> object:
             "save its state dict alone"
         )
     try:
-        content: object = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of pickle protocols: what follows says it better
+            content: object = torch.load(path, map_location="cpu", weights_only=True)
     except UnpicklingError as error:
         raise UnsafeCheckpoint(
             f"checkpoint {path.name} holds pickled objects, which could run code when opened, so "

@@ -1,7 +1,7 @@
 """Running stages: each opens its inputs, calls one pure function, creates one artifact."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -118,6 +118,13 @@ class StageRunner:
             inputs={needed: self.recipe(needed).key for needed in stage.inputs},
             seed=self._seed if stage.seeded else None,
         )
+
+    def on_the_way_to(self, names: Iterable[str]) -> list[str]:
+        """Give the stages that some stages need, and these themselves, in the order to make them."""
+        order: dict[str, None] = {}
+        for name in names:
+            order |= dict.fromkeys([*self.on_the_way_to(self.stage(name).inputs), name])
+        return list(order)
 
     def ensure(self, name: str) -> Artifact:
         """Make a stage's artifact, and what it needs, unless they are finished already.

@@ -91,7 +91,7 @@ class Run:
 
     def finish(self) -> dict[str, Any]:
         """Make everything, and give the evaluation's report."""
-        for stage in LAST:
+        for stage in self.runner.on_the_way_to(LAST):
             self.ensure(stage)
         report: dict[str, Any] = self.load("evaluation")
         return report

@@ -326,9 +326,9 @@ find("keys").checked = keysOn;
 find("keys").addEventListener("change", (event) => {
   keysOn = event.target.checked;
   remember("gazecheck:keys", { on: keysOn });
-  document.body.dataset.keys = keysOn ? "on" : "off";
+  document.body.dataset.singleKeys = keysOn ? "on" : "off";
 });
-document.body.dataset.keys = keysOn ? "on" : "off";
+document.body.dataset.singleKeys = keysOn ? "on" : "off";
 
 /* ---- input ---- */
 

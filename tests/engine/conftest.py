@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -123,3 +124,9 @@ def tiny_run(tiny_arguments: Sequence[str], tmp_path_factory: pytest.TempPathFac
 
     assert done.code == 0, done.err
     return TinyRun(arguments=arguments, store=store, result=done.json)
+
+
+@pytest.fixture
+def own_store(tiny_run: TinyRun, tmp_path: Path) -> Path:
+    """A copy of the finished run's store, to be written to."""
+    return Path(shutil.copytree(tiny_run.store, tmp_path / "own_store"))

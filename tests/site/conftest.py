@@ -1,11 +1,11 @@
 """The persons of the site's tests: Mira leads, Rob reviews, Ana and Ben annotate, Sam is a stranger."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from django.conf import settings
-from django.test import Client
+from django.test import Client, override_settings
 from pytest_django import Settings
 
 from annotation_site.accounts.models import User
@@ -25,6 +25,13 @@ def django_db_modify_db_settings(
             database.setdefault("TEST", {})["NAME"] = str(folder / "test.sqlite3")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _static_files_as_they_lie() -> Iterator[None]:
+    """Serve static files uncollected; a missing STATIC_ROOT is warned of otherwise."""
+    with override_settings(WHITENOISE_AUTOREFRESH=True):
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _own_folders(settings: Settings, tmp_path: Path) -> None:
     """Keep pictures, artifacts and data of a test in the test's own folder; hash passwords fast."""
@@ -34,7 +41,6 @@ def _own_folders(settings: Settings, tmp_path: Path) -> None:
     settings.DATA_ROOT = tmp_path / "data"
     settings.DATA_ROOT.mkdir()
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    settings.WHITENOISE_AUTOREFRESH = True  # else it warns of a missing STATIC_ROOT
 
 
 @pytest.fixture

@@ -22,12 +22,12 @@ STAGES = (
     "feature_groups",
     "subset",
     "core_masks",
-    "screening_val",
-    "feature_groups_val",
-    "subset_val",
     "retraining_erm",
     "retraining_random_subset",
     "retraining_slim_tr",
+    "screening_val",
+    "feature_groups_val",
+    "subset_val",
     "retraining_slim_val",
     "attention",
     "evaluation",
@@ -40,6 +40,7 @@ class Commands:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.number = 0
         script = Path(__file__).with_name("forking.py")
         self.server = subprocess.Popen(  # noqa: S603  (the tests' own script)
             [sys.executable, str(script)],
@@ -51,7 +52,8 @@ class Commands:
 
     def start(self, *argv: str, **order: str) -> int:
         """Start a command; gives its process id."""
-        streams = {"out": str(self.folder / "out"), "err": str(self.folder / "err")}
+        self.number += 1
+        streams = {name: str(self._stream(name)) for name in ("out", "err")}
         return int(self._ask({"argv": argv, **streams, **order})["pid"])
 
     def wait(self, pid: int) -> int:
@@ -71,12 +73,12 @@ class Commands:
     @property
     def out(self) -> Any:
         """What the last command printed, as JSON."""
-        return json.loads((self.folder / "out").read_text())
+        return json.loads(self._stream("out").read_text())
 
     @property
     def err(self) -> str:
         """What the last command said on the error stream."""
-        return (self.folder / "err").read_text()
+        return self._stream("err").read_text()
 
     def close(self) -> None:
         """End the server."""
@@ -85,6 +87,9 @@ class Commands:
         self.server.stdin.close()
         self.server.wait(timeout=30)
         self.server.stdout.close()
+
+    def _stream(self, name: str) -> Path:
+        return self.folder / f"{self.number}.{name}"
 
     def _ask(self, order: dict[str, Any]) -> dict[str, Any]:
         assert self.server.stdin is not None

@@ -65,7 +65,7 @@ def small_disk(tmp_path):
     """A real file system of 2 MiB, where this user may mount one."""
     place = tmp_path / "disk"
     place.mkdir()
-    mounted = subprocess.run(
+    mounted = subprocess.run(  # noqa: S603  (a folder of this test)
         ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(place)],  # noqa: S607
         capture_output=True,
         text=True,
@@ -74,7 +74,7 @@ def small_disk(tmp_path):
     if mounted.returncode:
         pytest.skip(f"needs to mount a small file system: {mounted.stderr.strip()}")
     yield place
-    subprocess.run(["umount", str(place)], check=True)  # noqa: S607
+    subprocess.run(["umount", str(place)], check=True)  # noqa: S603, S607
 
 
 def test_a_full_disk_in_every_stage_loses_nothing_finished(
@@ -88,8 +88,8 @@ def test_a_full_disk_in_every_stage_loses_nothing_finished(
 
         assert code == 1, (stage, commands.err)
         last = commands.err.splitlines()[-1]
-        assert last.startswith("gazecheck: no space left on the disk of "), (stage, last)
-        assert last.endswith("free some space and run again")
+        assert last.startswith("gazecheck: no space left "), (stage, last)
+        assert "; free some " in last or ": free some " in last, last
         assert left_over(store) == [], stage
         assert finished(store) == number, stage
         filler.unlink()

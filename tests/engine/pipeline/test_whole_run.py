@@ -51,29 +51,29 @@ def test_two_runs_with_one_seed_give_the_same_bytes(tiny_run, gazecheck, tmp_pat
     assert [name for name in first if first[name] != second[name]] == []
 
 
-def test_a_second_run_makes_nothing(tiny_run, gazecheck, contents_of):
-    before = sorted(path.stat().st_mtime_ns for path in tiny_run.store.rglob("artifact.json"))
+def test_a_second_run_makes_nothing(tiny_run, own_store, gazecheck, contents_of):
+    before = sorted(path.stat().st_mtime_ns for path in own_store.rglob("artifact.json"))
 
-    again = gazecheck("run", *tiny_run.arguments, "--store", str(tiny_run.store), "--json")
+    again = gazecheck("run", *tiny_run.arguments, "--store", str(own_store), "--json")
 
     assert again.json["keys"] == tiny_run.result["keys"]
-    after = sorted(path.stat().st_mtime_ns for path in tiny_run.store.rglob("artifact.json"))
+    after = sorted(path.stat().st_mtime_ns for path in own_store.rglob("artifact.json"))
     assert after == before
     assert again.err.count("kept from before") == again.err.count("✓")
 
 
-def test_batch_size_and_workers_do_not_change_a_key(tiny_run, gazecheck):
+def test_batch_size_and_workers_do_not_change_a_key(tiny_run, own_store, gazecheck):
     again = gazecheck(
-        "extraction", *tiny_run.arguments, "--store", str(tiny_run.store), "--json",
+        "extraction", *tiny_run.arguments, "--store", str(own_store), "--json",
         "--set", "extraction.batch_size=3",
     )  # fmt: skip
 
     assert again.json["key"] == tiny_run.result["keys"]["extraction"]
 
 
-def test_another_option_leaves_what_does_not_depend_on_it(tiny_run, gazecheck):
+def test_another_option_leaves_what_does_not_depend_on_it(tiny_run, own_store, gazecheck):
     again = gazecheck(
-        "scores", *tiny_run.arguments, "--store", str(tiny_run.store), "--json",
+        "scores", *tiny_run.arguments, "--store", str(own_store), "--json",
         "--set", "spreading.alpha=0.25",
     )  # fmt: skip
 
@@ -82,20 +82,22 @@ def test_another_option_leaves_what_does_not_depend_on_it(tiny_run, gazecheck):
     assert "✓ scores                 kept from before" not in again.err
 
 
-def test_a_data_set_that_moved_keeps_its_artifacts(tiny_run, tiny_data, gazecheck, tmp_path):
+def test_a_data_set_that_moved_keeps_its_artifacts(
+    tiny_run, own_store, tiny_data, gazecheck, tmp_path
+):
     import shutil
 
     shutil.copytree(tiny_data.parent, tmp_path / "moved")
 
     again = gazecheck(
         "space", *tiny_run.arguments, "--manifest", str(tmp_path / "moved" / "manifest.csv"),
-        "--store", str(tiny_run.store), "--json",
+        "--store", str(own_store), "--json",
     )  # fmt: skip
 
     assert again.json["key"] == tiny_run.result["keys"]["space"]
 
 
-def test_a_changed_picture_changes_every_key(tiny_run, tiny_data, gazecheck, tmp_path):
+def test_a_changed_picture_changes_every_key(tiny_run, own_store, tiny_data, gazecheck, tmp_path):
     import shutil
 
     from PIL import Image
@@ -106,22 +108,18 @@ def test_a_changed_picture_changes_every_key(tiny_run, tiny_data, gazecheck, tmp
 
     again = gazecheck(
         "manifest", "--manifest", str(tmp_path / "changed" / "manifest.csv"),
-        "--store", str(tiny_run.store), "--json",
+        "--store", str(own_store), "--json",
     )  # fmt: skip
 
     assert again.json["key"] != tiny_run.result["keys"]["manifest"]
 
 
-def test_rot_in_the_store_is_a_clear_error(tiny_run, gazecheck, tmp_path):
-    import shutil
-
-    store = tmp_path / "rotten"
-    shutil.copytree(tiny_run.store, store)
-    scores = next((store / "objects" / "scores").iterdir())
+def test_rot_in_the_store_is_a_clear_error(own_store, gazecheck):
+    scores = next((own_store / "objects" / "scores").iterdir())
     (scores / "scores.npy").unlink()
 
     with pytest.raises(ArtifactCorrupt):
-        ArtifactStore(store).verify(ArtifactStore(store).open("scores", scores.name))
-    verified = gazecheck("store", "verify", "--store", str(store), "--json")
+        ArtifactStore(own_store).verify(ArtifactStore(own_store).open("scores", scores.name))
+    verified = gazecheck("store", "verify", "--store", str(own_store), "--json")
     assert verified.code == 1
     assert len(verified.json["problems"]) == 1

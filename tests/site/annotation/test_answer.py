@@ -226,3 +226,12 @@ def test_a_changed_mind_after_the_end_does_not_move_a_frozen_vote(ana_at_work):
     ana_at_work.answer(assignment, "no")
 
     assert [vote.answer for vote in services.votes_of(ana_at_work.round)] == ["yes"]
+
+
+def test_an_answer_costs_the_same_in_a_large_round(ana, project, django_assert_max_num_queries):
+    round_ = factories.make_round(project, state=RoundState.OPEN, n_tasks=30)
+    visit = Visit(ana, round_).start().practise()
+    assignment = visit.ahead()["tasks"][0]["assignment"]
+
+    with django_assert_max_num_queries(14):
+        visit.answer(assignment)

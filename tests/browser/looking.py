@@ -1,0 +1,64 @@
+"""What a person would see: canvases that are painted, pictures that are there, no axe finding."""
+
+import os
+from pathlib import Path
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+NARROW = {"width": 360, "height": 780}
+WIDE = {"width": 1280, "height": 900}
+_PAINTED = """canvas => {
+  const data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+  const seen = new Set();
+  let opaque = 0;
+  for (let i = 0; i < data.length; i += 4) {
+    if (data[i + 3] > 8) { opaque += 1; seen.add((data[i] >> 4) * 256 + (data[i + 1] >> 4) * 16 + (data[i + 2] >> 4)); }
+  }
+  return {pixels: canvas.width * canvas.height, opaque, colours: seen.size};
+}"""
+
+
+def painted(page: Page, selector: str) -> dict[str, int]:
+    """Count what is drawn on the first canvas of a selector."""
+    found: dict[str, int] = page.eval_on_selector(selector, _PAINTED)
+    return found
+
+
+def assert_pictures(page: Page, selector: str, at_least: int) -> None:
+    """Pictures are there and decoded."""
+    page.wait_for_selector(selector)
+    sizes = page.eval_on_selector_all(
+        selector,
+        """images => Promise.all(images.map(async image => {
+            image.loading = 'eager';
+            try { await image.decode(); } catch (error) { return 0; }
+            return image.naturalWidth;
+        }))""",
+    )
+    assert len(sizes) >= at_least
+    assert all(size > 1 for size in sizes), sizes
+
+
+def assert_accessible(page: Page) -> None:
+    """Axe finds nothing."""
+    results = Axe().run(page)
+    assert results.violations_count == 0, results.generate_report()
+
+
+def look(page: Page, name: str) -> None:
+    """Check a page in both themes and narrow, and keep its screenshots where asked to."""
+    folder = os.environ.get("GAZECHECK_SCREENSHOTS")
+    for scheme, size in (("light", WIDE), ("dark", WIDE), ("light", NARROW)):
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        page.set_viewport_size(size)  # type: ignore[arg-type]
+        page.wait_for_timeout(250)  # the theme's transition
+        assert_accessible(page)
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= size["width"], f"{name} overflows at {size['width']} px: {wide}"
+        if folder:
+            kind = "360" if size is NARROW else scheme
+            path = Path(folder) / f"{name}-{kind}.png"
+            page.screenshot(path=path, full_page=size is WIDE and name != "task")
+    page.emulate_media(color_scheme="light")
+    page.set_viewport_size(WIDE)  # type: ignore[arg-type]
