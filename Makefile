@@ -25,13 +25,14 @@ FIND_PYTHON = for python in "$(PYTHON)" python3 python3.14 python3.13 python3.12
 SAFE_ENVIRONMENT = GAZECHECK_BEHIND_TLS=1 GAZECHECK_ALLOWED_HOSTS=gazecheck.example.org GAZECHECK_DEBUG=0 \
   GAZECHECK_SECRET_KEY=only-for-make-check-0123456789-abcdefghijklmnopqrstuvwxyz-0123456789
 
-.PHONY: help install demo demo-headless packages test check clean
+.PHONY: help install demo demo-headless packages test check bench clean
 
 help:
 	@echo "make demo           build a project on real photographs and open it in your browser"
 	@echo "make demo-headless  the same, answered by simulated annotators; writes var/demo/report.json"
 	@echo "make test           all tests that this machine can run"
 	@echo "make check          lint, types, import contracts, deployment settings, migrations"
+	@echo "make bench          time extraction against the bare forward pass"
 	@echo "make install        set up .venv (every other target does it by itself)"
 	@echo "make clean          remove .venv and caches; var/ with your data stays"
 
@@ -75,6 +76,9 @@ check: $(VENV)/.installed-dev
 	@$(VENV)/bin/mypy
 	@$(SAFE_ENVIRONMENT) $(PY) manage.py check --deploy --fail-level WARNING
 	@$(PY) manage.py makemigrations --check --dry-run
+
+bench: $(VENV)/.installed-demo
+	@$(VENV)/bin/gazecheck bench attention
 
 clean:
 	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis \

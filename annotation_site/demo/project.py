@@ -17,6 +17,7 @@ from annotation_site.jobs.models import Job, JobState
 from annotation_site.jobs.registration import register
 from annotation_site.projects.models import Project
 from engine.data.catalogue import BuiltDataset, build_dataset
+from engine.data.manifest import ImageManifest, read_records
 from engine.errors import DataUnavailable, EngineError
 from engine.simulation.annotator import judge
 
@@ -120,6 +121,19 @@ def new_round(project: Project, lead: User, *, budget: int, wait: Callable[[Job]
 
 def _job_of(round_: Round) -> Job:
     return Job.objects.filter(round=round_).latest("pk")
+
+
+def regions_of(built: BuiltDataset, project: Project) -> Regions:
+    """Join the data set's true regions to the pictures that the project's pages show."""
+    names = tuple(built.info["classes"])
+    records = read_records(built.manifest, names)
+    manifest = ImageManifest(
+        root=built.root, records=records, class_names=names, digest=project.dataset.digest
+    )
+    return Regions(
+        manifest=manifest,
+        row_of=dict(project.dataset.images.values_list("public_id", "row")),
+    )
 
 
 def settle_practice(round_: Round, truth: Regions) -> None:

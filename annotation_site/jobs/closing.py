@@ -45,12 +45,14 @@ class Curated:
     def train(self) -> Int[np.ndarray, " t"]:
         """Positions of the training images in the space."""
         of_train = self.manifest.splits[np.asarray(self.space.rows)] == Split.TRAIN.value
-        return np.asarray(np.flatnonzero(of_train))
+        positions: np.ndarray = np.flatnonzero(of_train)
+        return positions
 
     @property
     def train_rows(self) -> Int[np.ndarray, " t"]:
         """Rows of the training images, in the order of the screening."""
-        return np.asarray(self.space.rows)[self.train]
+        rows: np.ndarray = np.asarray(self.space.rows)[self.train]
+        return rows
 
     def scores_by_row(self) -> Float[np.ndarray, " n"]:
         """The score of every row of the manifest, NaN for rows outside the space."""

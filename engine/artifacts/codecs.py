@@ -11,7 +11,7 @@ import types
 import typing
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 
@@ -32,11 +32,34 @@ def save(value: object, folder: Path) -> None:
     for field in dataclasses.fields(value):  # type: ignore[arg-type]
         content = getattr(value, field.name)
         if isinstance(content, np.ndarray):
-            np.save(folder / f"{field.name}.npy", np.ascontiguousarray(content), allow_pickle=False)
+            _save_array(content, folder / f"{field.name}.npy")
         else:
             plain[field.name] = to_json(content)
     text = json.dumps(plain, indent=1, sort_keys=True, allow_nan=False)
     (folder / _FIELDS).write_text(text + "\n")
+
+
+class _Writer:
+    """A file that numpy does not know for one.
+
+    Into a real file numpy writes by itself, and where the disk is full its error tells how many
+    numbers were written, but not why no more.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def write(self, content: bytes) -> int:
+        return self._file.write(content)
+
+
+def _save_array(array: np.ndarray, path: Path) -> None:
+    with path.open("wb") as file:
+        np.lib.format.write_array(
+            _Writer(file),  # type: ignore[arg-type]  # all that is asked of it is to write
+            np.ascontiguousarray(array),
+            allow_pickle=False,
+        )
 
 
 def load(cls: type[T], folder: Path) -> T:

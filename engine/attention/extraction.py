@@ -30,7 +30,7 @@ PRECISIONS = ("fp32", "bf16", "auto")
 def fastest_precision() -> str:
     """Give `bf16` where this processor has instructions for it, `fp32` elsewhere."""
     # a recent addition to torch; without it, the format that is fast everywhere
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     has_bf16 = capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")
     return "bf16" if has_bf16 else "fp32"
 

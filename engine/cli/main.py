@@ -9,6 +9,7 @@ import sys
 import typer
 
 import engine
+from engine.cli.bench import bench_app
 from engine.cli.data import data_app
 from engine.cli.stages import add_stage_commands
 from engine.cli.store import AsJson, store_app
@@ -26,6 +27,7 @@ app = typer.Typer(
 )
 app.add_typer(data_app, name="data")
 app.add_typer(store_app, name="store")
+app.add_typer(bench_app, name="bench")
 add_stage_commands(app)
 
 

@@ -49,7 +49,7 @@ def _annotate(page: Page, demo: RunningDemo) -> None:
     page.get_by_role("button", name="Start practice").click()
     for number in range(3):
         expect(page.get_by_text(f"{number + 1} of 3")).to_be_visible()
-        page.wait_for_function("document.querySelector('canvas[data-heat]')?.hidden === false")
+        expect(page.locator("canvas[data-heat]")).to_be_visible()
         assert painted(page, "canvas[data-heat]")["colours"] > 20
         if number == 0:
             look(page, "practice")

@@ -4,8 +4,9 @@ import contextlib
 import io
 import json
 import shutil
+import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -130,3 +131,20 @@ def tiny_run(tiny_arguments: Sequence[str], tmp_path_factory: pytest.TempPathFac
 def own_store(tiny_run: TinyRun, tmp_path: Path) -> Path:
     """A copy of the finished run's store, to be written to."""
     return Path(shutil.copytree(tiny_run.store, tmp_path / "own_store"))
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A real file system of 2 MiB, where this user may mount one."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(place)],  # noqa: S607
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if mounted.returncode:
+        pytest.skip(f"needs to mount a small file system: {mounted.stderr.strip()}")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)  # noqa: S607

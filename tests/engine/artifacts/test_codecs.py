@@ -1,4 +1,5 @@
 import enum
+import errno
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -121,3 +122,15 @@ def test_a_shortened_array_is_corrupt(tmp_path):
 
     with pytest.raises(ArtifactCorrupt, match="remove it and run again"):
         codecs.load(Everything, tmp_path)
+
+
+def test_an_array_larger_than_the_disk_is_an_error_that_says_so(small_disk):
+    large = np.zeros(1 << 20)
+
+    with pytest.raises(OSError, match="No space left") as full:
+        codecs.save(
+            everything(scores=large, kept=large > 0, cells=np.zeros((len(large), 1), dtype=int)),
+            small_disk,
+        )
+
+    assert full.value.errno == errno.ENOSPC

@@ -75,7 +75,7 @@ def test_what_made_it_is_recorded_beside_it(store):
 
 def test_two_processes_that_want_the_same_make_it_once(tmp_path):
     racers = [
-        subprocess.Popen(  # noqa: S603  (this test's own script)
+        subprocess.Popen(
             [sys.executable, "-c", RACER, str(tmp_path / "store"), name],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -42,7 +42,7 @@ class Commands:
         self.folder = folder
         self.number = 0
         script = Path(__file__).with_name("forking.py")
-        self.server = subprocess.Popen(  # noqa: S603  (the tests' own script)
+        self.server = subprocess.Popen(
             [sys.executable, str(script)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

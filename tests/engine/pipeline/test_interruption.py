@@ -12,7 +12,6 @@ from engine.artifacts.store import ArtifactStore
 from tests.engine.pipeline.conftest import STAGES
 
 pytestmark = pytest.mark.slow
-MEBIBYTE = 1 << 20
 
 
 def finished(store):
@@ -38,7 +37,7 @@ def test_ctrl_c_in_every_stage_loses_nothing_finished(tiny_run, commands, tmp_pa
 
 
 def test_ctrl_c_while_a_network_is_trained_stops_at_once(tiny_arguments, tmp_path):
-    process = subprocess.Popen(  # noqa: S603  (the command under test)
+    process = subprocess.Popen(
         [
             sys.executable, "-m", "engine", "classifier", *tiny_arguments,
             "--store", str(tmp_path), "--set", "fine_tuning.epochs=5000",
@@ -58,23 +57,6 @@ def test_ctrl_c_while_a_network_is_trained_stops_at_once(tiny_arguments, tmp_pat
     assert "Traceback" not in err
     assert left_over(tmp_path) == []
     assert [a.kind for a in ArtifactStore(tmp_path).artifacts()] == ["manifest"]
-
-
-@pytest.fixture
-def small_disk(tmp_path):
-    """A real file system of 2 MiB, where this user may mount one."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mounted = subprocess.run(  # noqa: S603  (a folder of this test)
-        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(place)],  # noqa: S607
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if mounted.returncode:
-        pytest.skip(f"needs to mount a small file system: {mounted.stderr.strip()}")
-    yield place
-    subprocess.run(["umount", str(place)], check=True)  # noqa: S603, S607
 
 
 def test_a_full_disk_in_every_stage_loses_nothing_finished(

@@ -25,7 +25,6 @@ from annotation_site.demo.http import Browser
 from annotation_site.demo.processes import free_port, serving
 from annotation_site.jobs.models import Job, JobKind
 from annotation_site.projects.models import Project
-from engine.data.manifest import read_manifest
 from engine.errors import EngineError
 
 QUERIES, QUERIES_HEADLESS = 24, 120
@@ -77,9 +76,7 @@ class Command(BaseCommand):
             if job is not None:
                 with self._timed("register"):
                     self._wait(job)
-            manifest = read_manifest(built.manifest)
-            rows = dict(project.dataset.images.values_list("public_id", "row"))
-            truth = Regions(manifest=manifest, row_of=rows)
+            truth = steps.regions_of(built, project)
             budget = queries or (QUERIES_HEADLESS if headless else QUERIES)
             round_ = self._open_round(project, lead, truth, budget, fresh=headless)
             if headless:
