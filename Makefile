@@ -11,6 +11,7 @@ CACHE ?= var/cache
 DATA ?= stampbirds
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 
 # The first Python that is new enough and can make a virtual environment.
 FIND_PYTHON = for python in "$(PYTHON)" python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -32,7 +33,7 @@ help:
 	@echo "make demo-headless  the same, answered by simulated annotators; writes var/demo/report.json"
 	@echo "make test           all tests that this machine can run"
 	@echo "make check          lint, types, import contracts, deployment settings, migrations"
-	@echo "make bench          time extraction against the bare forward pass"
+	@echo "make bench          how fast this machine is, as ratios within one run"
 	@echo "make install        set up .venv (every other target does it by itself)"
 	@echo "make clean          remove .venv and caches; var/ with your data stays"
 
@@ -40,18 +41,19 @@ install: $(VENV)/.installed-dev
 	@:
 
 # What the demo needs; the tools for development come on top for `install`, `test` and `check`.
-$(VENV)/.installed-demo: pyproject.toml | $(PY)
+$(VENV)/.installed-demo: pyproject.toml $(VENV)/.made
 	@echo "Installing Gazecheck into $(VENV) (some minutes the first time)"
 	@$(PY) -m pip install --disable-pip-version-check -e '.[demo]'
 	@touch $@
 
-$(VENV)/.installed-dev: pyproject.toml | $(PY)
+$(VENV)/.installed-dev: pyproject.toml $(VENV)/.made
 	@echo "Installing Gazecheck and its development tools into $(VENV) (some minutes the first time)"
 	@$(PY) -m pip install --disable-pip-version-check -e '.[demo,dev]'
 	@touch $(VENV)/.installed-demo $@
 
-$(PY):
+$(VENV)/.made:
 	@$(FIND_PYTHON); "$$python" -m venv $(VENV)
+	@touch $@
 
 # Fetching packages of pictures counts as installing and is shown apart; a machine that cannot have
 # them is told why, and the demo goes on with the next data set.
@@ -75,10 +77,10 @@ check: $(VENV)/.installed-dev
 	@$(VENV)/bin/lint-imports
 	@$(VENV)/bin/mypy
 	@$(SAFE_ENVIRONMENT) $(PY) manage.py check --deploy --fail-level WARNING
-	@$(PY) manage.py makemigrations --check --dry-run
+	@GAZECHECK_DATABASE_URL=sqlite://:memory: $(PY) manage.py makemigrations --check --dry-run
 
 bench: $(VENV)/.installed-demo
-	@$(VENV)/bin/gazecheck bench attention
+	@$(VENV)/bin/gazecheck bench attention $(BENCH_ARGS)
 
 clean:
 	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis \

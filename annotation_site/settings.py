@@ -89,6 +89,8 @@ DATABASES = {
     "default": env.dj_db_url("GAZECHECK_DATABASE_URL", f"sqlite:///{VAR / 'site.sqlite3'}")
 }
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    if DATABASES["default"]["NAME"] != ":memory:":  # SQLite makes a file, but no folder for it
+        Path(DATABASES["default"]["NAME"]).parent.mkdir(parents=True, exist_ok=True)
     DATABASES["default"].setdefault("OPTIONS", {}).update(
         # A deferred transaction that turns into a write fails at once when another one writes;
         # an immediate one waits its turn.

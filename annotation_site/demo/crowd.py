@@ -24,7 +24,7 @@ from engine.simulation.annotator import SimulatedAnnotator, judge
 Region = Bool[np.ndarray, "H W"] | None
 Truth = Callable[[str], tuple[Region, Region]]
 """From a picture's public id to its object and its spurious region."""
-_PICTURE = re.compile(r"/image/([\w-]+)\.webp")
+_PICTURE = re.compile(r"/image/([\w-]{16})(?:-heat)?\.webp")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import zipfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ import pyarrow.parquet as pq
 from jaxtyping import Bool, Float, Int
 from PIL import Image as PillowImage
 
+from annotation_site.annotation.summaries import VoteRow
 from engine.attention.space import AttentionSpace
 from engine.curation.core_masks import CoreMasks, render_mask
 from engine.curation.screening import Screening
@@ -303,6 +305,30 @@ def write_files(
     )
     (folder / "report.json").write_text(json.dumps(report, indent=1) + "\n")
     _write_masks(folder / "core_masks.zip", curated.manifest, masks)
+
+
+def write_responses(given: Sequence[VoteRow], manifest: ImageManifest, path: Path) -> None:
+    """Write the current votes, one a row; annotators are known by a random id alone.
+
+    Args:
+        given: The votes, at least one.
+        manifest: The data set.
+        path: Where to.
+    """
+    _write_csv(
+        path,
+        [
+            {
+                "row": vote.row,
+                "id": manifest.records[vote.row].image_id,
+                "round": vote.round,
+                "annotator": vote.annotator,
+                "answer": vote.answer,
+                "seconds": "" if math.isnan(vote.seconds) else round(vote.seconds, 3),
+            }
+            for vote in given
+        ],
+    )
 
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")

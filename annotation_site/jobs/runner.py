@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 from django.conf import settings
-from django.db import close_old_connections, transaction
+from django.db import transaction
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from annotation_site.annotation import rounds, summaries
 from annotation_site.annotation.errors import RoundNotReady
-from annotation_site.annotation.models import Round, RoundState
+from annotation_site.annotation.models import Round
 from annotation_site.jobs import closing, services
 from annotation_site.jobs.grids import grid_bytes
 from annotation_site.jobs.importing import THUMB_SIDE, import_images
@@ -58,13 +58,10 @@ def run(job_id: int) -> None:
         with full_disk_explained(settings.VAR):
             result = WORK[JobKind(job.kind)](job, JobWatcher(job.pk))
     except Cancelled:
-        _go_back(job)
         services.stop(job_id=job.pk)
     except (EngineError, Refused, RoundNotReady) as error:
-        _go_back(job)
         services.fail(job_id=job.pk, error=str(error), trace=traceback.format_exc())
     except Exception as error:  # noqa: BLE001  # the last place where it can be told to the lead
-        _go_back(job)
         services.fail(
             job_id=job.pk,
             error=f"This job failed for a reason that Gazecheck did not foresee ({type(error).__name__}).",
@@ -72,19 +69,6 @@ def run(job_id: int) -> None:
         )
     else:
         services.finish(job_id=job.pk, result=result)
-    finally:
-        close_old_connections()
-
-
-def _go_back(job: Job) -> None:
-    """Let a round whose queries could not be picked be set up again.
-
-    A round that was closing is opened again by `services.fail`; a retry freezes the votes anew.
-    """
-    if job.kind == JobKind.PREPARE and job.round is not None:
-        job.round.refresh_from_db()
-        if job.round.state == RoundState.PREPARING:
-            rounds.abort_preparing(round=job.round)
 
 
 def settings_of(project: Project) -> PipelineConfig:
@@ -214,6 +198,8 @@ def _close(job: Job, watcher: JobWatcher) -> dict[str, Any]:
     watcher.stage_started("writing files", cached=False)
     folder = _fresh_folder(settings.MEDIA_ROOT / "exports" / round_.public_id)
     closing.write_files(curated, run.load("core_masks"), report, folder)
+    given = summaries.votes_of(job.project)
+    closing.write_responses(given, curated.manifest, folder / "responses.csv")
     _write_torch_index(folder / "subset_rows.pt", np.asarray(curated.subset.rows))
     _write_checkpoint(run, report["verdict"]["kept_model"], folder)
     with transaction.atomic():

@@ -56,7 +56,7 @@ class _Writer:
 def _save_array(array: np.ndarray, path: Path) -> None:
     with path.open("wb") as file:
         np.lib.format.write_array(
-            _Writer(file),  # type: ignore[arg-type]  # all that is asked of it is to write
+            _Writer(file),
             np.ascontiguousarray(array),
             allow_pickle=False,
         )

@@ -1,4 +1,5 @@
 import math
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -30,7 +31,7 @@ def test_the_order_of_settings_does_not_matter(settings):
     ],
 )
 def test_whatever_changes_how_a_thing_is_made_changes_its_key(change):
-    made = {
+    made: dict[str, Any] = {
         "kind": "scores",
         "version": 1,
         "config": {"alpha": 0.5},

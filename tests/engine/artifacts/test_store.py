@@ -84,9 +84,11 @@ def test_two_processes_that_want_the_same_make_it_once(tmp_path):
         for name in ("one", "two")
     ]
     for racer in racers:
+        assert racer.stdout is not None
         assert racer.stdout.readline() == "ready\n"
     said = []
     for racer in racers:
+        assert racer.stdin is not None
         racer.stdin.write("go\n")
         racer.stdin.flush()
     for racer in racers:

@@ -324,7 +324,7 @@ def test_importing_it_loads_nothing_heavy():
         f"print([name for name in {heavy!r} if name in sys.modules])"
     )
 
-    found = subprocess.run(  # noqa: S603
+    found = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
 

@@ -1,7 +1,5 @@
 """P1 of the methods' parity values: GradCAM behind global average pooling and a linear layer."""
 
-# ruff: noqa: N802  the names say which parity value is held
-
 import pytest
 import torch
 from torch import nn

@@ -1,7 +1,5 @@
 """P2 of the methods' parity values: attention-weighted and inverse-weighted features."""
 
-# ruff: noqa: N802  the names say which parity value is held
-
 import pytest
 import torch
 

@@ -1,7 +1,5 @@
 """P3: label spreading on five points of a line (methods.md, section 8)."""
 
-# ruff: noqa: N802
-
 import numpy as np
 import pytest
 from sklearn.semi_supervised import LabelSpreading

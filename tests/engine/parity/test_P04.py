@@ -1,7 +1,5 @@
 """P4: sharing a budget by how widely groups spread (methods.md, section 8)."""
 
-# ruff: noqa: N802
-
 import numpy as np
 import pytest
 

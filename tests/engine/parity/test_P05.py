@@ -1,7 +1,5 @@
 """P5: the elbow of the authors' code (methods.md, section 8)."""
 
-# ruff: noqa: N802
-
 import pytest
 
 from engine.labeling.budget import authors_elbow

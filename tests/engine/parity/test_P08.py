@@ -1,7 +1,5 @@
 """P8: attention scores of a map worked by hand (methods.md, section 8)."""
 
-# ruff: noqa: N802
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """P17 and P17b: DFR's last layer, and its way back into the network (methods.md, section 8)."""
 
-# ruff: noqa: N802
-
 import numpy as np
 import pytest
 import torch

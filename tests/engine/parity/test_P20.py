@@ -1,7 +1,5 @@
 """P20: group means with the training sizes of Waterbirds (methods.md, section 8)."""
 
-# ruff: noqa: N802
-
 import numpy as np
 import pytest
 

@@ -22,6 +22,7 @@ from pathlib import Path
 import engine.cli.main
 import engine.cli.simulation
 import engine.pipeline.run
+import engine.pipeline.stages
 
 HOLD_SECONDS = 60
 BLOCK = bytes(4096)
@@ -52,7 +53,7 @@ def fill(filler, save, value, folder):
 
 def change_saving(name, saving):
     """Let a stage of every run of this process save in another way."""
-    build_stages = engine.pipeline.run.build_stages
+    build_stages = engine.pipeline.stages.build_stages
 
     def build(*args, **kwargs):
         stages = build_stages(*args, **kwargs)
@@ -62,7 +63,7 @@ def change_saving(name, saving):
         )
         return {**stages, name: changed}
 
-    engine.pipeline.run.build_stages = build
+    setattr(engine.pipeline.run, "build_stages", build)  # noqa: B010  (mypy: it is not exported)
 
 
 def run(order):

@@ -199,8 +199,6 @@ def test_the_annotator_needs_neither_torch_nor_scikit_learn():
         "sys.exit(', '.join({'torch', 'sklearn', 'umap', 'numba'} & set(sys.modules)) or None)"
     )
 
-    done = subprocess.run(  # noqa: S603, our own interpreter and code
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
     assert (done.returncode, done.stderr.strip()) == (0, "")

@@ -126,6 +126,8 @@ class Command(BaseCommand):
                 update(done, total)
 
             for number in range(ANNOTATORS):
+                if done == total:  # a small round is one person's, and the next is turned away
+                    break
                 Person(origin, f"/a/{round_.link_token}/", truth, seed=number).work(count)
         if done != total:
             raise CommandError(
