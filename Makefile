@@ -69,7 +69,7 @@ demo-headless: packages
 	@$(PY) manage.py demo --headless --data $(DATA) --cache $(CACHE) $(DEMO_ARGS)
 
 test: $(VENV)/.installed-dev
-	@$(PY) -m pytest $(PYTEST_ARGS)
+	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(PY) -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 check: $(VENV)/.installed-dev
 	@$(VENV)/bin/ruff check .

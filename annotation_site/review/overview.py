@@ -124,10 +124,9 @@ def class_counts(dataset: Dataset) -> list[ClassCounts]:
 
 
 def samples(dataset: Dataset, n: int) -> list[Image]:
-    """Give training images spread evenly over the manifest, wrong predictions among them."""
-    rows = dataset.images.filter(~Q(grid_true=b""), split="train").order_by("row")
+    """Give training images, every class in its share, spread evenly over the manifest."""
+    rows = dataset.images.filter(~Q(grid_true=b""), split="train").order_by("label", "row")
     keys = list(rows.values_list("pk", flat=True))
-    if not keys:
-        return []
-    step = max(1, len(keys) // n)
-    return list(dataset.images.filter(pk__in=keys[::step][:n]).order_by("row"))
+    # the midpoints of n equal parts of the list, which is sorted by class
+    chosen = [keys[(2 * part + 1) * len(keys) // (2 * n)] for part in range(n)] if keys else []
+    return list(dataset.images.filter(pk__in=chosen).order_by("label", "row"))

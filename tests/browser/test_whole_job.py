@@ -121,8 +121,10 @@ def _read_result(page: Page) -> None:
     for name in ("Before", "Curated", "Random"):
         expect(page.get_by_role("rowheader", name=re.compile(name)).first).to_be_visible()
     assert_pictures(page, "main .picture img", 12)
-    page.wait_for_selector("main .picture canvas")
-    assert painted(page, "main .picture canvas")["colours"] > 10
+    shown = page.locator("main .picture[data-grid]:visible")
+    shown.first.scroll_into_view_if_needed()
+    expect(shown.first.locator("canvas")).to_be_visible()
+    assert painted(page, "main .picture[data-state=drawn] canvas")["colours"] > 10
     look(page, "result")
     files = {}
     for link in page.locator("#downloads a[href*='/exports/']").all():
