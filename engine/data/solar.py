@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import PIL
 from jaxtyping import Bool, Float64, UInt8
 from PIL import Image
 
-from engine.data.manifest import ImageRecord, Split, write_records
+from engine.data.manifest import ImageRecord, Split, read_records, write_records
 from engine.data.packages import fetch_wheel
 from engine.data.pictures import open_picture
 from engine.data.solar_splits import split_in_blocks
@@ -28,8 +29,10 @@ from engine.randomness import generator
 
 PACKAGE, VERSION = "elpv-dataset", "1.0.0.post1"
 WHEEL_SHA256 = "85e31c1126ee9b48e62d3a0232c58f58b2d189b0814a45c13642fa0415af4a4c"
-PIXELS_SHA256 = "f2f624f91b0ac0ad3bd3a07bf27e2a61292e54e5277cd32a749f9851b18df445"
-"""Of all pictures of seed 0 in manifest order: a change of Pillow may change it."""
+PIXELS_EXPECTED: Mapping[int, str] = {
+    0: "f2f624f91b0ac0ad3bd3a07bf27e2a61292e54e5277cd32a749f9851b18df445",
+}
+"""SHA-256 over all decoded pictures by seed; another Pillow may resample otherwise."""
 
 CLASS_NAMES = ("functional", "defective")
 QUESTION = "Does the model look at the solar cell itself, and not at a sticker?"
@@ -44,7 +47,10 @@ COLOURS = {
     "violet": (140, 60, 190),
 }
 
-_LAYOUT = 1  # raise it when the recipe changes: sets built before are then built again
+LAYOUT = 1
+"""Raised when the recipe changes: sets built before are then built again."""
+
+_FOLDERS = ("images", "spurious_masks")
 _CREDITS = f"""\
 Pictures of solar cells: the ELPV data set, package {PACKAGE} {VERSION} of the Python Package Index,
 by ZAE Bayern and the authors below, under {LICENCE}
@@ -158,12 +164,13 @@ def _is_whole(out: Path, seed: int) -> bool:
     """Tell whether the folder, which appears only when finished, still has every picture."""
     try:
         info = json.loads((out / "dataset.json").read_text(encoding="utf-8"))
-        names = {f"images/{path.name}" for path in (out / "images").iterdir()}
-        lines = (out / "manifest.csv").read_text(encoding="utf-8").splitlines()
-    except (OSError, ValueError):
+        records = read_records(out / "manifest.csv", CLASS_NAMES)
+        there = {f"{name}/{p.name}" for name in _FOLDERS for p in (out / name).iterdir()}
+    except (OSError, ValueError, KeyError):
         return False
-    listed = {line.split(",")[1] for line in lines[1:]}
-    return info.get("layout") == _LAYOUT and info.get("seed") == seed and listed <= names
+    current = info.get("layout") == LAYOUT and info.get("seed") == seed
+    listed = {path for record in records for path in (record.path, record.spurious_mask)}
+    return current and listed <= there
 
 
 def read_cells(package: Path) -> list[Cell]:
@@ -223,7 +230,7 @@ def build_from_cells(
     records: list[ImageRecord] = []
     in_order = [cell for split in Split for cell in cells if splits[cell.name] is split]
     with staged_folder(out) as folder:
-        for name in ("images", "spurious_masks"):
+        for name in _FOLDERS:
             (folder / name).mkdir()
         for done, cell in enumerate(in_order, start=1):
             split = splits[cell.name]
@@ -262,7 +269,8 @@ def _photograph(cell: Cell, side: int) -> UInt8[np.ndarray, "s s 3"]:
         raise DataUnavailable(
             f"{PACKAGE} {VERSION} is damaged: {error}; remove its folder from the cache"
         ) from error
-    return np.asarray(picture.resize((side, side), Image.Resampling.LANCZOS))
+    grey = picture.convert("L").resize((side, side), Image.Resampling.LANCZOS)
+    return np.asarray(grey.convert("RGB"))
 
 
 def draw_sticker(side: int, rng: np.random.Generator) -> Sticker:
@@ -320,7 +328,7 @@ def _save(
 ) -> ImageRecord:
     state = "clean" if sticker is None else "sticker"
     name = f"{cell.name}_{state}"
-    Image.fromarray(picture).save(folder / "images" / f"{name}.png")
+    Image.fromarray(picture).save(folder / "images" / f"{name}.png", compress_level=3)
     # an all-black region says that there is no sticker, where no region would say "not known"
     region = np.zeros(picture.shape[:2], dtype=bool) if sticker is None else sticker.region
     mask = Image.fromarray(region.astype(np.uint8) * 255).convert("1")
@@ -339,6 +347,11 @@ def _save(
 
 def _information(records: Sequence[ImageRecord], pixels: str, seed: int) -> dict[str, object]:
     groups = [f"{name}-{state}" for name in CLASS_NAMES for state in ("clean", "sticker")]
+    expected = PIXELS_EXPECTED.get(seed)
+    warning = (
+        f"the pixels differ from the reference set's; Pillow {PIL.__version__} resamples "
+        "otherwise, so published figures may not be met to the digit"
+    )
     found = Counter((record.split, record.group) for record in records)
     return {
         "name": "solar",
@@ -347,8 +360,11 @@ def _information(records: Sequence[ImageRecord], pixels: str, seed: int) -> dict
         "licence": f"{LICENCE}; see CREDITS.txt",
         "counts": {s.value: {group: found[s, group] for group in groups} for s in Split},
         "pixels_sha256": pixels,
+        "pixels_expected": expected,
+        "warnings": [] if expected in (None, pixels) else [warning],
         "seed": seed,
-        "layout": _LAYOUT,
+        "layout": LAYOUT,
+        "made_with": {"pillow": PIL.__version__, "numpy": np.__version__},
         "package": {"name": PACKAGE, "version": VERSION, "sha256": WHEEL_SHA256},
         "settings": {
             "data": {"classes": list(CLASS_NAMES)},

@@ -55,9 +55,10 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDemo]:
     finally:
         process.send_signal(signal.SIGINT)
         try:
-            process.wait(timeout=30)
+            process.communicate(timeout=30)
         except subprocess.TimeoutExpired:
             process.kill()
+            process.communicate()
 
 
 def _read_links(process: "subprocess.Popen[str]") -> RunningDemo:
@@ -82,8 +83,6 @@ def _read_links(process: "subprocess.Popen[str]") -> RunningDemo:
     assert not missing, f"the demo did not print {missing}:\n{said[-3000:]}"
     values = {name: match.group(1) for name, match in found.items() if match}
     origin = values["lead"].split("/projects/")[0]
-    # the rest of its output must not block it
-    threading.Thread(target=process.stdout.read, daemon=True).start()
     return RunningDemo(origin=origin, output=said, **values)
 
 

@@ -40,6 +40,16 @@ def assert_pictures(page: Page, selector: str, at_least: int) -> None:
     assert all(size > 1 for size in sizes), sizes
 
 
+def assert_pictures_soon(page: Page, selector: str, at_least: int) -> None:
+    """Pictures come when the job behind the page is done; the page is loaded again until then."""
+    for _ in range(60):
+        if page.locator(selector).count() >= at_least:
+            break
+        page.wait_for_timeout(2000)
+        page.reload()
+    assert_pictures(page, selector, at_least)
+
+
 def assert_accessible(page: Page) -> None:
     """Axe finds nothing."""
     results = Axe().run(page)

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import RunningDemo
-from tests.browser.looking import assert_pictures, look, painted
+from tests.browser.looking import assert_pictures, assert_pictures_soon, look, painted
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 QUESTIONS = 24
@@ -23,6 +23,7 @@ def test_annotator_and_lead_do_the_whole_job(demo: RunningDemo, browser: Browser
     _close_round(lead)
     _read_result(lead)
     _try_checkpoint(lead)
+    _other_pages(lead, demo)
     assert errors == []
 
 
@@ -142,4 +143,20 @@ def _read_result(page: Page) -> None:
 
 
 def _try_checkpoint(page: Page) -> None:
-    expect(page.get_by_role("heading", name=re.compile("Try", re.IGNORECASE))).to_be_visible()
+    name = page.get_by_role("link", name=re.compile("^Demo: ")).first.inner_text()
+    folder = page.get_by_label("Folder of pictures")
+    folder.fill(f"{name.removeprefix('Demo: ')}/images")
+    page.get_by_role("button", name="Try it").click()
+    assert_pictures_soon(page, "main .picture img", 12)
+    look(page, "trial")
+
+
+def _other_pages(page: Page, demo: RunningDemo) -> None:
+    page.goto(f"{demo.origin}/projects/new/")
+    expect(page.get_by_label("Data set")).to_be_visible()
+    look(page, "new-project")
+    page.goto(f"{demo.lead}members/")
+    expect(page.get_by_role("heading", name=re.compile("Members|Invite")).first).to_be_visible()
+    look(page, "members")
+    page.goto(f"{demo.origin}/nowhere/")
+    look(page, "not-found")
