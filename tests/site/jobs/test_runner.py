@@ -38,7 +38,7 @@ SETTINGS = {
     "fine_tuning": {"epochs": 2, "lr": 0.01},
     # 48 training images are too few for UMAP, which is tested elsewhere and slow to start
     "space": {"n_neighbors": 15},
-    "subset": {"fraction": 0.5},
+    "subset": {"fraction": 0.2},
 }
 
 
