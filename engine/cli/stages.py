@@ -4,7 +4,6 @@ Every command makes its stage and what that needs, unless it is there already, a
 and the path of the artifact, or one JSON value with --json.
 """
 
-import inspect
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -99,7 +98,11 @@ def _make_run(
     return run.with_votes(simulate_votes(run)) if simulate else run
 
 
-def _stage_command(stage: str, about: str) -> Callable[..., None]:
+def _command(
+    act: Callable[[Any, ConsoleWatcher], Any], show: Callable[[Any], None]
+) -> Callable[..., None]:
+    """Make a command of what it does with a run and of how it shows what came of it."""
+
     def command(
         config: ConfigFile = None,
         data: DataName = "",
@@ -127,84 +130,58 @@ def _stage_command(stage: str, about: str) -> Callable[..., None]:
                 store,
                 watcher,
             )
-            names = run.retraining_stages() if stage == "retraining" else [stage]
-            made = [(name, run.ensure(name), run.load(name)) for name in names]
-        results = [
-            {
-                "stage": name,
-                "kind": artifact.kind,
-                "key": artifact.key,
-                "path": str(artifact.path),
-                **codecs.to_json(summary(artifact.kind, value)),
-            }
-            for name, artifact, value in made
-        ]
-        _print_results(results, as_json)
+            result = act(run, watcher)
+        if as_json:
+            print(json.dumps(codecs.to_json(result), indent=1))
+        else:
+            show(result)
 
-    command.__doc__ = about
     return command
 
 
-def _print_results(results: list[dict[str, Any]], as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(results[0] if len(results) == 1 else results, indent=1))
-        return
-    for result in results:
-        for name, value in result.items():
+def _make_stage(stage: str) -> Callable[[Any, ConsoleWatcher], Any]:
+    def act(run: Any, _watcher: ConsoleWatcher) -> Any:
+        names = run.retraining_stages() if stage == "retraining" else [stage]
+        results = []
+        for name in names:
+            artifact, value = run.ensure(name), run.load(name)
+            facts = {"kind": artifact.kind, "key": artifact.key, "path": str(artifact.path)}
+            results.append({"stage": name, **facts, **summary(artifact.kind, value)})
+        return results[0] if len(results) == 1 else results
+
+    return act
+
+
+def _print_stages(result: Any) -> None:
+    for made in result if isinstance(result, list) else [result]:
+        if made["kind"] == "evaluation":
+            print_comparison(made)
+            continue
+        for name, value in made.items():
             print(f"{name:<14} {value}")
-        if result.get("kind") == "evaluation":
-            print_comparison(result)
 
 
-def run(
-    config: ConfigFile = None,
-    data: DataName = "",
-    data_root: DataFolder = Path("var/data"),
-    manifest: ManifestFile = "",
-    votes: VotesFile = None,
-    simulate: Simulate = False,
-    preset: Preset = "",
-    seed: Seed = None,
-    settings: Settings = None,
-    store: StoreFolder = DEFAULT_STORE,
-    as_json: AsJson = False,
-) -> None:
-    """Run every stage; resumes where an earlier run stopped, and Ctrl-C loses nothing finished."""
-    with ConsoleWatcher() as watcher:
-        made = _make_run(
-            config,
-            data,
-            data_root,
-            manifest,
-            votes,
-            simulate,
-            preset,
-            seed,
-            settings,
-            store,
-            watcher,
-        )
-        report = made.finish()
-        for warning in made.warnings():
-            watcher.note(warning)
-        result = {
-            **report,
-            "annotated": len(set(made.votes.rows.tolist())) if made.votes else 0,
-            "subset_size": len(made.load("subset").rows),
-            "warnings": made.warnings(),
-            "seconds": made.seconds,
-            "keys": {name: made.ensure(name).key for name in made.seconds},
-            "config": made.config.as_json(),
-        }
-    if as_json:
-        print(json.dumps(codecs.to_json(result), indent=1))
-    else:
-        print_comparison(result)
+def _make_all(run: Any, watcher: ConsoleWatcher) -> dict[str, Any]:
+    report = run.finish()
+    for warning in run.warnings():
+        watcher.note(warning)
+    return {
+        **report,
+        "annotated": len(set(run.votes.rows.tolist())) if run.votes else 0,
+        "subset_size": len(run.load("subset").rows),
+        "warnings": run.warnings(),
+        "seconds": run.seconds,
+        "keys": {name: run.ensure(name).key for name in run.seconds},
+        "config": run.config.as_json(),
+    }
 
 
 def add_stage_commands(app: typer.Typer) -> None:
     """Add a command for every stage, and `run`."""
     for stage, about in STAGES.items():
-        command = _stage_command(stage, about)
-        app.command(name=stage.replace("_", "-"), help=inspect.cleandoc(about))(command)
-    app.command()(run)
+        name = stage.replace("_", "-")
+        app.command(name=name, help=about)(_command(_make_stage(stage), _print_stages))
+    about = (
+        "Run every stage; resumes where an earlier run stopped, and Ctrl-C loses nothing finished."
+    )
+    app.command(name="run", help=about)(_command(_make_all, print_comparison))

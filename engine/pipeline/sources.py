@@ -60,11 +60,11 @@ def read_data(data: DataConfig, on_progress: Progress) -> ImageManifest:
     """
     path = manifest_path(data)
     if data.layout == "folders":
-        return read_folder_per_class(path)
+        return read_folder_per_class(path, on_progress=on_progress)
     if data.layout == "waterbirds":
-        return read_waterbirds(path)
+        return read_waterbirds(path, on_progress=on_progress)
     if data.layout == "celeba":
-        return read_celeba(path)
+        return read_celeba(path, on_progress=on_progress)
     return read_manifest(
         path,
         root=Path(data.root) if data.root else None,

@@ -41,12 +41,9 @@ def assert_pictures(page: Page, selector: str, at_least: int) -> None:
 
 
 def assert_pictures_soon(page: Page, selector: str, at_least: int) -> None:
-    """Pictures come when the job behind the page is done; the page is loaded again until then."""
-    for _ in range(60):
-        if page.locator(selector).count() >= at_least:
-            break
-        page.wait_for_timeout(2000)
-        page.reload()
+    """Pictures come by themselves when the job behind the page is done."""
+    page.wait_for_selector(selector, timeout=300_000)
+    page.wait_for_load_state("load")
     assert_pictures(page, selector, at_least)
 
 
