@@ -205,7 +205,7 @@ def _fetch_solar(cache: Path, on_progress: Progress) -> None:
 
 _ENTRIES = {
     "shapes": _Entry(build=_build_shapes, fetch=None, layout=_SHAPES_LAYOUT),
-    "solar": _Entry(build=_build_solar, fetch=_fetch_solar),
+    "solar": _Entry(build=_build_solar, fetch=_fetch_solar, layout=solar.LAYOUT),
     "stampbirds": _Entry(
         build=_build_stampbirds, fetch=_fetch_stampbirds, layout=stampbirds.LAYOUT
     ),
