@@ -86,9 +86,9 @@ def _read_links(process: "subprocess.Popen[str]") -> RunningDemo:
     return RunningDemo(origin=origin, output=said, **values)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A headless Chromium."""
+    """A headless Chromium; closed with its module, for a process can drive only one at a time."""
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=chromium(), args=list(FLAGS))
         yield started
