@@ -71,7 +71,8 @@ class Command(BaseCommand):
         with self._timed("data"), self._bar("Building the data set") as update:
             built = steps.build_data(data, cache, self.console.print, update)
         lead, password = steps.lead_with_password()
-        with serving(free_port(port), settings.VAR / "demo") as origin:
+        with serving(free_port(port), settings.VAR / "demo") as self.site:
+            origin = self.site.origin
             project, job = steps.open_project(built, lead)
             if job is not None:
                 with self._timed("register"):
@@ -113,7 +114,8 @@ class Command(BaseCommand):
             "second.\nCtrl-C ends server and worker; nothing is lost.\n"
         )
         while True:
-            time.sleep(3600)
+            time.sleep(2)
+            self.site.check()
 
     def _answer(self, origin: str, round_: Round, truth: Regions) -> None:
         total = round_.tasks.count()
@@ -199,6 +201,7 @@ class Command(BaseCommand):
 
             def show(now: Job) -> None:
                 nonlocal bar_words
+                self.site.check()
                 if now.stage != bar_words:
                     bar_words = now.stage
                     self.console.print(f"  {now.stage}", highlight=False, style="dim")
