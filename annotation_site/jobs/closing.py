@@ -18,7 +18,7 @@ from PIL import Image as PillowImage
 
 from annotation_site.annotation.summaries import VoteRow
 from engine.attention.space import AttentionSpace
-from engine.curation.core_masks import CoreMasks, render_mask
+from engine.curation.core_masks import CoreMaskConfig, CoreMasks, render_mask
 from engine.curation.screening import Screening
 from engine.curation.subset import Subset
 from engine.data.manifest import ImageManifest, Split
@@ -259,13 +259,18 @@ def _mixed(
 
 
 def write_files(
-    curated: Curated, masks: CoreMasks, report: Mapping[str, Any], folder: Path
+    curated: Curated,
+    masks: CoreMasks,
+    config: CoreMaskConfig,
+    report: Mapping[str, Any],
+    folder: Path,
 ) -> None:
     """Write what a lead takes away; the checkpoint is written by the runner.
 
     Args:
         curated: The stages' values.
         masks: The core masks of the subset.
+        config: Whether they are drawn soft or binary.
         report: The page's report.
         folder: An existing folder.
     """
@@ -304,7 +309,7 @@ def write_files(
         ],
     )
     (folder / "report.json").write_text(json.dumps(report, indent=1) + "\n")
-    _write_masks(folder / "core_masks.zip", curated.manifest, masks)
+    _write_masks(folder / "core_masks.zip", curated.manifest, masks, config)
 
 
 def write_responses(given: Sequence[VoteRow], manifest: ImageManifest, path: Path) -> None:
@@ -350,13 +355,15 @@ def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
             )
 
 
-def _write_masks(path: Path, manifest: ImageManifest, masks: CoreMasks) -> None:
+def _write_masks(
+    path: Path, manifest: ImageManifest, masks: CoreMasks, config: CoreMaskConfig
+) -> None:
     """Write a grey PNG per image of the subset: 255 is core, 0 is not."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for row, mask in zip(np.asarray(masks.rows).tolist(), masks.masks, strict=True):
             with PillowImage.open(manifest.picture_path(row)) as picture:
                 size = (picture.height, picture.width)
-            grey = np.rint(render_mask(np.asarray(mask), size) * 255).astype(np.uint8)
+            grey = np.rint(render_mask(np.asarray(mask), size, config) * 255).astype(np.uint8)
             # a fixed date keeps the archive the same whenever it is made
             name = f"{row:07d}.png"
             with archive.open(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), "w") as file:

@@ -197,7 +197,7 @@ def _close(job: Job, watcher: JobWatcher) -> dict[str, Any]:
     report["dataset"] = job.project.dataset.name
     watcher.stage_started("writing files", cached=False)
     folder = _fresh_folder(settings.MEDIA_ROOT / "exports" / round_.public_id)
-    closing.write_files(curated, run.load("core_masks"), report, folder)
+    closing.write_files(curated, run.load("core_masks"), run.config.core_masks, report, folder)
     given = summaries.votes_of(job.project)
     closing.write_responses(given, curated.manifest, folder / "responses.csv")
     _write_torch_index(folder / "subset_rows.pt", np.asarray(curated.subset.rows))
