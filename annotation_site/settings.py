@@ -38,6 +38,7 @@ INSTALLED_APPS = [
     "annotation_site.review",
     "annotation_site.exports",
     "annotation_site.demo",
+    "annotation_site.rehearsal",
     "django_tasks",
     "django_tasks_db",
     "django_htmx",
@@ -96,8 +97,18 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         # an immediate one waits its turn.
         transaction_mode="IMMEDIATE",
         timeout=20,
-        init_command="PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        # FULL: an answer that was acknowledged outlives a power cut, not the process alone.
+        init_command="PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
     )
+else:
+    DATABASES["default"].setdefault("OPTIONS", {}).update(
+        # Plans of the statements of an answer are kept; behind a pooler of transactions set it 0.
+        prepare_threshold=env.int("GAZECHECK_DATABASE_PREPARE", 3) or None,
+    )
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+# Every thread of the server keeps its connection: cheaper than a pool, which hands one out and
+# takes it back with each request. No more connections are open than there are threads.
+DATABASES["default"]["CONN_MAX_AGE"] = env.int("GAZECHECK_DATABASE_MAX_AGE", 600)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "accounts.User"
@@ -131,6 +142,9 @@ AXES_LOCKOUT_TEMPLATE = "accounts/locked.html"
 TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
 
 LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("ar", "العربية")]
+"""Of the annotators' pages; the lead's side speaks English."""
+LOCALE_PATHS = [BASE_DIR / "annotation_site" / "locale"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = True

@@ -10,7 +10,7 @@ Read from the bottom up the packages are the pipeline; a layer imports only what
     curation      screening, disentangling, allocation, the balanced subset, core masks
     attention     extraction in one pass, pooling, the attention space
     labeling      queries, votes, attention labels, spreading them to every image
-    attribution   where a classifier looks: GradCAM
+    attribution   where a classifier looks: GradCAM and its kin, by name
     models        architectures, classifiers, checkpoints
     data          manifests, pictures, layouts people have, the benchmark sets
     artifacts     what is on disk: content-keyed, whole or absent

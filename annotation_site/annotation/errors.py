@@ -4,7 +4,11 @@ AnnotationError
     RoundNotReady    the round cannot open yet, or is in another state
     RoundNotOpen     the round takes no new sittings
     RoundFull        every place is taken
+    NotAdmitted      this person answered the other arm of the study
+    PracticeFailed   practice was not passed, and there are tries left
+    UnknownAnswer    the round does not offer this answer
     NotServed        an answer to something that was not shown in this sitting
+        UnknownTask  no such task in this sitting
     UsedElsewhere    the client's UUID belongs to another sitting's answer
 """
 
@@ -23,6 +27,18 @@ class RoundNotOpen(AnnotationError):
 
 class RoundFull(AnnotationError):
     """Every place in the round is held or answered."""
+
+
+class NotAdmitted(AnnotationError):
+    """The person has taken part in the other arm of the study, so that their answers would lean."""
+
+
+class PracticeFailed(AnnotationError):
+    """Too few practice answers were right; the practice may be repeated."""
+
+
+class UnknownAnswer(AnnotationError):
+    """The round does not offer this answer."""
 
 
 class NotServed(AnnotationError):

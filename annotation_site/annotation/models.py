@@ -1,4 +1,4 @@
-"""Rounds, tasks, annotators, their sittings, assignments and responses."""
+"""Rounds, tasks, sittings, assignments and responses; people and remarks in their own modules."""
 
 import secrets
 import uuid
@@ -7,15 +7,58 @@ from datetime import datetime
 from django.conf import settings
 from django.db import models
 from django.db.models import F, OuterRef, Q, Subquery
+from django.utils import timezone
 
+from annotation_site.annotation.people import Annotator, BrowserKey, Identity
+from annotation_site.annotation.remarks import QuestionnaireReply, Report, Wording
+from annotation_site.annotation.states import (
+    AT_WORK,
+    HELD,
+    WAITING,
+    AnswerChoice,
+    Arm,
+    AssignmentState,
+    PlatformStatus,
+    Provider,
+    RoundState,
+    SittingState,
+    TaskRole,
+    Variant,
+)
 from annotation_site.projects.models import Image, Project, new_public_id
 
-HELD = ("reserved", "served", "answered")
-"""States of an assignment that hold a place at its task."""
-WAITING = ("reserved", "served")
-"""States of an assignment that still wants an answer."""
-AT_WORK = ("practising", "working")
-"""States of a sitting that holds places under a lease."""
+__all__ = [
+    "AT_WORK",
+    "HELD",
+    "UNSURE",
+    "WAITING",
+    "Annotator",
+    "AnswerChoice",
+    "Arm",
+    "Assignment",
+    "AssignmentState",
+    "BrowserKey",
+    "Identity",
+    "PlatformStatus",
+    "PracticeItem",
+    "Provider",
+    "QuestionnaireReply",
+    "Report",
+    "Response",
+    "Round",
+    "RoundState",
+    "Sitting",
+    "SittingState",
+    "Task",
+    "TaskQuerySet",
+    "TaskRole",
+    "Variant",
+    "Wording",
+]
+
+
+UNSURE = (AnswerChoice.CANNOT_TELL, AnswerChoice.NOT_LOADED)
+"""What may be answered in every round, and tells nothing of the picture."""
 
 
 def new_link_token() -> str:
@@ -23,24 +66,9 @@ def new_link_token() -> str:
     return secrets.token_urlsafe(24)
 
 
-class RoundState(models.TextChoices):
-    """draft -> preparing -> ready -> open -> closing -> closed; preparing and closing may fall back."""
-
-    DRAFT = "draft"  # being set up; a budget may be proposed
-    PREPARING = "preparing"  # a job picks the queries
-    READY = "ready"  # queries picked; practice items to be confirmed
-    OPEN = "open"
-    CLOSING = "closing"  # votes are frozen, a job curates and retrains
-    CLOSED = "closed"
-
-
-class AnswerChoice(models.TextChoices):
-    """What an annotator may answer; equal to `engine.labeling.votes.Answer`."""
-
-    YES = "yes"
-    NO = "no"
-    CANNOT_TELL = "cannot_tell"
-    NOT_LOADED = "not_loaded"
+def new_shuffle() -> int:
+    """Give a task its place in a random order, 31 bits."""
+    return secrets.randbits(31)
 
 
 class Round(models.Model):
@@ -50,9 +78,20 @@ class Round(models.Model):
     public_id = models.CharField(max_length=16, unique=True, default=new_public_id, editable=False)
     number = models.PositiveSmallIntegerField()
     state = models.CharField(max_length=10, choices=RoundState, default=RoundState.DRAFT)
+    arm = models.CharField(max_length=12, choices=Arm, default=Arm.ATTENTION)
+    study = models.CharField(
+        max_length=40, blank=True, help_text="arms of the same study are kept to different people"
+    )
+    admitting = models.BooleanField(default=True, help_text="while open: are new people let in?")
     question = models.CharField(max_length=200)
-    guidelines = models.TextField(blank=True)
+    choices = models.JSONField(
+        default=list, blank=True, help_text="for the comparison arm: what may be chosen, in order"
+    )
+    guidelines = models.TextField(blank=True, help_text="Markdown")
     guideline_version = models.PositiveSmallIntegerField(default=1)
+    consent_text = models.TextField(blank=True, help_text="Markdown, added to the notice")
+    consent_version = models.PositiveSmallIntegerField(default=1)
+    content_warning = models.CharField(max_length=300, blank=True)
     show_class = models.BooleanField(default=False, help_text="tell annotators the image's class")
     budget = models.PositiveIntegerField(default=0, help_text="images to ask about; 0 until chosen")
     proposed_budget = models.PositiveIntegerField(null=True, blank=True)
@@ -63,6 +102,16 @@ class Round(models.Model):
     )
     redundancy = models.PositiveSmallIntegerField(default=1, help_text="answers wanted per image")
     block_size = models.PositiveSmallIntegerField(default=0, help_text="images per sitting; 0: all")
+    n_gold = models.PositiveSmallIntegerField(default=0, help_text="gold tasks in a sitting")
+    n_repeats = models.PositiveSmallIntegerField(default=0, help_text="queries asked twice")
+    n_checks = models.PositiveSmallIntegerField(default=0, help_text="attention checks")
+    pass_mark = models.PositiveSmallIntegerField(
+        default=0, help_text="practice answers that must be right; 0: practice only teaches"
+    )
+    practice_tries = models.PositiveSmallIntegerField(default=2)
+    end_questions = models.JSONField(
+        default=list, blank=True, help_text='of "demographics", "sus", "comment"'
+    )
     link_token = models.CharField(
         max_length=32, unique=True, default=new_link_token, editable=False
     )
@@ -80,11 +129,24 @@ class Round(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["project", "number"], name="round_number_once"),
             models.CheckConstraint(condition=Q(state__in=RoundState.values), name="round_state"),
+            models.CheckConstraint(condition=Q(arm__in=Arm.values), name="round_arm"),
         ]
         ordering = ["project", "number"]
 
     def __str__(self) -> str:
         return f"round {self.number} of {self.project}"
+
+    @property
+    def shows_heat(self) -> bool:
+        """Whether the picture carries its attention map; surroundings are judged without."""
+        return self.arm == Arm.ATTENTION
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """What may be answered, in the order of the buttons."""
+        if self.arm == Arm.ATTENTION:
+            return (AnswerChoice.NO, AnswerChoice.YES, *UNSURE)
+        return (*self.choices, *UNSURE)
 
 
 class PracticeItem(models.Model):
@@ -93,10 +155,11 @@ class PracticeItem(models.Model):
     round = models.ForeignKey(Round, on_delete=models.CASCADE, related_name="practice_items")
     image = models.ForeignKey(Image, on_delete=models.CASCADE, related_name="+")
     position = models.PositiveSmallIntegerField()
-    answer = models.CharField(
-        max_length=12, choices=AnswerChoice, blank=True, help_text="blank: candidate"
-    )
+    answer = models.CharField(max_length=40, blank=True, help_text="blank: candidate")
     explanation = models.CharField(max_length=200, blank=True)
+    is_example = models.BooleanField(
+        default=False, help_text="shown with its answer in the guidelines, not asked in practice"
+    )
 
     class Meta:
         constraints = [
@@ -112,18 +175,23 @@ class PracticeItem(models.Model):
 class TaskQuerySet(models.QuerySet["Task"]):
     """Tasks, by whether somebody may still be given a place."""
 
+    def asked(self) -> "TaskQuerySet":
+        """Keep the queries; gold, repeat and check tasks want no number of answers."""
+        return self.filter(role=TaskRole.QUERY)
+
     def with_room(self) -> "TaskQuerySet":
-        """Keep the tasks with a place nobody holds."""
-        return self.filter(reserved__lt=F("target"))
+        """Keep the queries with a place nobody holds."""
+        return self.asked().filter(reserved__lt=F("target"), retired_reason="")
 
     def with_room_at(self, now: datetime) -> "TaskQuerySet":
-        """Keep the tasks with a free place, or one whose lease has ended but is not released."""
+        """Keep the queries with a free place, or one whose lease has ended but is not released."""
         lapsed = Q(
             assignments__state__in=WAITING,
             assignments__sitting__state__in=AT_WORK,
             assignments__sitting__lease_until__lt=now,
         )
-        return self.filter(Q(reserved__lt=F("target")) | lapsed).distinct()
+        free = Q(reserved__lt=F("target")) | lapsed
+        return self.asked().filter(free, retired_reason="").distinct()
 
     def miscounted(self) -> "TaskQuerySet":
         """Keep the tasks whose counter differs from a recount; there must be none."""
@@ -132,22 +200,45 @@ class TaskQuerySet(models.QuerySet["Task"]):
 
 
 class Task(models.Model):
-    """One query of a round."""
+    """One thing to ask in a round: a query, or a gold, repeat or check task among the queries."""
 
     round = models.ForeignKey(Round, on_delete=models.CASCADE, related_name="tasks")
     image = models.ForeignKey(Image, on_delete=models.CASCADE, related_name="tasks")
+    role = models.CharField(max_length=6, choices=TaskRole, default=TaskRole.QUERY)
+    variant = models.CharField(max_length=16, choices=Variant, blank=True, default="")
     position = models.PositiveIntegerField(help_text="order in which the engine picked it")
     cluster = models.PositiveIntegerField(default=0)
-    target = models.PositiveSmallIntegerField(help_text="answers wanted")
-    reserved = models.PositiveSmallIntegerField(default=0, help_text="places held or answered")
+    target = models.PositiveSmallIntegerField(help_text="answers wanted; of queries only")
+    reserved = models.PositiveIntegerField(default=0, help_text="places held or answered")
+    shuffle = models.PositiveIntegerField(default=new_shuffle, help_text="breaks ties at random")
+    expected = models.CharField(max_length=40, blank=True, help_text="of gold and checks")
+    instruction = models.CharField(
+        max_length=200, blank=True, help_text="shown instead of the round's question"
+    )
+    heat = models.BinaryField(null=True, blank=True, help_text="shown instead of the image's map")
+    heat_side = models.PositiveSmallIntegerField(default=0)
+    picture_id = models.CharField(
+        max_length=16, blank=True, help_text="file shown instead of the image's; as opaque as its"
+    )
+    stimulus_hash = models.CharField(max_length=64, blank=True, help_text="of what is shown")
+    retired_reason = models.CharField(max_length=20, blank=True, help_text="why nobody gets it now")
 
     objects = TaskQuerySet.as_manager()
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["round", "image"], name="task_image_once"),
+            models.UniqueConstraint(
+                fields=["round", "image", "role", "variant"], name="task_image_once"
+            ),
             models.CheckConstraint(
-                condition=Q(reserved__lte=F("target")), name="task_not_overfull"
+                condition=~Q(role=TaskRole.QUERY) | Q(reserved__lte=F("target")),
+                name="task_not_overfull",
+            ),
+            models.CheckConstraint(condition=Q(role__in=TaskRole.values), name="task_role"),
+        ]
+        indexes = [
+            models.Index(
+                fields=["round", "role", "reserved", "target", "shuffle"], name="task_by_load"
             ),
         ]
         ordering = ["position"]
@@ -156,33 +247,16 @@ class Task(models.Model):
         return f"task {self.position} of {self.round}"
 
 
-class Annotator(models.Model):
-    """Somebody who answers. Known by a cookie's keyed hash, never by name or address."""
-
-    public_id = models.CharField(max_length=16, unique=True, default=new_public_id, editable=False)
-    key_hash = models.CharField(max_length=64, unique=True)
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    def __str__(self) -> str:
-        return self.public_id
-
-
-class SittingState(models.TextChoices):
-    """practising -> working -> completed; withdrawn and expired from any open state."""
-
-    PRACTISING = "practising"
-    WORKING = "working"
-    COMPLETED = "completed"
-    WITHDRAWN = "withdrawn"
-    EXPIRED = "expired"
-
-
 class SittingQuerySet(models.QuerySet["Sitting"]):
-    """Sittings, by lease."""
+    """Sittings, by lease and by whether they are real."""
 
     def lapsed(self, now: datetime) -> "SittingQuerySet":
         """Keep the sittings at work whose lease has ended."""
         return self.filter(state__in=AT_WORK, lease_until__lt=now)
+
+    def real(self) -> "SittingQuerySet":
+        """Leave out what a lead or a panel opened to look."""
+        return self.filter(is_test=False)
 
 
 class Sitting(models.Model):
@@ -191,16 +265,32 @@ class Sitting(models.Model):
     round = models.ForeignKey(Round, on_delete=models.CASCADE, related_name="sittings")
     annotator = models.ForeignKey(Annotator, on_delete=models.CASCADE, related_name="sittings")
     public_id = models.CharField(max_length=16, unique=True, default=new_public_id, editable=False)
-    state = models.CharField(max_length=10, choices=SittingState, default=SittingState.PRACTISING)
+    state = models.CharField(max_length=12, choices=SittingState, default=SittingState.PRACTISING)
     seed = models.PositiveIntegerField(default=0)
+    n_promised = models.PositiveSmallIntegerField(default=0, help_text="tasks promised at start")
     practice_right = models.PositiveSmallIntegerField(default=0)
     practice_attempts = models.PositiveSmallIntegerField(default=0)
     practice_answers = models.JSONField(
         default=dict, blank=True, help_text="position -> answer of the current attempt; never data"
     )
     consented_at = models.DateTimeField()
+    consent_version = models.PositiveSmallIntegerField(default=1)
     lease_until = models.DateTimeField()
     completed_at = models.DateTimeField(null=True, blank=True)
+    topped_up_at = models.DateTimeField(
+        null=True, blank=True, help_text="when its answered places were asked for once more"
+    )
+    is_test = models.BooleanField(default=False, help_text="a look, kept out of every figure")
+    # What a panel says and was told; `panels` writes these, nothing here reads them.
+    platform_status = models.CharField(
+        max_length=20, choices=PlatformStatus, default=PlatformStatus.UNKNOWN
+    )
+    submission_hash = models.CharField(
+        max_length=64, blank=True, db_index=True, help_text="HMAC of the panel's submission id"
+    )
+    entry_verified = models.BooleanField(default=False)
+    outcome = models.CharField(max_length=24, blank=True, help_text="code type that was issued")
+    environment = models.JSONField(default=dict, blank=True, help_text="screen and input; no names")
 
     objects = SittingQuerySet.as_manager()
 
@@ -211,18 +301,10 @@ class Sitting(models.Model):
                 condition=Q(state__in=SittingState.values), name="sitting_state"
             ),
         ]
+        indexes = [models.Index(fields=["round", "state", "lease_until"], name="sitting_lease")]
 
     def __str__(self) -> str:
         return f"sitting {self.public_id} in {self.round}"
-
-
-class AssignmentState(models.TextChoices):
-    """reserved -> served -> answered; released when the lease ends unanswered."""
-
-    RESERVED = "reserved"
-    SERVED = "served"
-    ANSWERED = "answered"
-    RELEASED = "released"
 
 
 class AssignmentQuerySet(models.QuerySet["Assignment"]):
@@ -244,18 +326,20 @@ class Assignment(models.Model):
     task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="assignments")
     public_id = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
     position = models.PositiveIntegerField()
+    turn = models.PositiveSmallIntegerField(default=0, help_text="a spare comes one turn later")
     state = models.CharField(
         max_length=8, choices=AssignmentState, default=AssignmentState.RESERVED
     )
     served_at = models.DateTimeField(null=True, blank=True)
     exposures = models.PositiveSmallIntegerField(default=0)
+    n_versions = models.PositiveSmallIntegerField(default=0, help_text="responses so far")
 
     objects = AssignmentQuerySet.as_manager()
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["sitting", "position"], name="assignment_position_once"
+                fields=["sitting", "position", "turn"], name="assignment_position_once"
             ),
             models.UniqueConstraint(fields=["sitting", "task"], name="assignment_task_once"),
             models.CheckConstraint(
@@ -272,13 +356,21 @@ class ResponseQuerySet(models.QuerySet["Response"]):
     """Responses, and which of them are votes."""
 
     def current(self) -> "ResponseQuerySet":
-        """Keep the votes: the last counted version of every answered assignment."""
+        """Keep the last counted version of every answered assignment, whatever its task's role."""
         latest = (
             self.model._default_manager.filter(assignment=OuterRef("assignment"), surplus=False)
             .order_by("-version")
             .values("pk")[:1]
         )
         return self.filter(assignment__state="answered", pk=Subquery(latest))
+
+    def votes(self) -> "ResponseQuerySet":
+        """Keep the current answers to queries about attention, which the engine reads."""
+        return self.current().filter(
+            assignment__task__role=TaskRole.QUERY,
+            assignment__task__round__arm=Arm.ATTENTION,
+            assignment__sitting__is_test=False,
+        )
 
     def of_round(self, round_: Round) -> "ResponseQuerySet":
         """Keep the responses given in a round."""
@@ -297,7 +389,7 @@ class Response(models.Model):
 
     assignment = models.ForeignKey(Assignment, on_delete=models.CASCADE, related_name="responses")
     version = models.PositiveSmallIntegerField()
-    answer = models.CharField(max_length=12, choices=AnswerChoice)
+    answer = models.CharField(max_length=40, help_text="one of the round's answers")
     client_uuid = models.UUIDField(unique=True)
     guideline_version = models.PositiveSmallIntegerField(default=1)
     stimulus_hash = models.CharField(max_length=64, blank=True)
@@ -309,10 +401,16 @@ class Response(models.Model):
     exposures = models.PositiveSmallIntegerField(default=1)
     input_kind = models.CharField(max_length=8, blank=True)
     overlay_seen = models.JSONField(default=dict, blank=True)
-    quality = models.CharField(
-        max_length=1, default="A", help_text="A clean, B hidden or reloaded, C implausible"
+    timing = models.JSONField(
+        default=dict, blank=True, help_text="what else the browser measured, in milliseconds"
     )
-    received_at = models.DateTimeField(auto_now_add=True)
+    quality = models.CharField(
+        max_length=1,
+        default="A",
+        help_text="A clean, B hidden or reloaded, C implausible or not measured",
+    )
+    served_at = models.DateTimeField(null=True, blank=True, help_text="as the server saw it")
+    received_at = models.DateTimeField(default=timezone.now)
     late = models.BooleanField(default=False, help_text="came after the lease or the round's end")
     surplus = models.BooleanField(
         default=False, help_text="late, and no place was free: kept, not counted"
@@ -326,9 +424,7 @@ class Response(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["assignment", "version"], name="response_version_once"),
-            models.CheckConstraint(
-                condition=Q(answer__in=AnswerChoice.values), name="response_answer"
-            ),
+            models.CheckConstraint(condition=~Q(answer=""), name="response_answer"),
         ]
         ordering = ["assignment", "version"]
 

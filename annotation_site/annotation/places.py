@@ -7,7 +7,7 @@ waits for somebody who waits for them.
 from collections.abc import Collection
 from datetime import datetime
 
-from django.db.models import F
+from django.db.models import F, Q
 
 from annotation_site.annotation.allocation import lease_of
 from annotation_site.annotation.errors import RoundFull
@@ -15,11 +15,16 @@ from annotation_site.annotation.models import (
     WAITING,
     Assignment,
     AssignmentState,
+    Response,
     Round,
     Sitting,
     SittingState,
     Task,
+    TaskRole,
 )
+
+HAS_ROOM = Q(retired_reason="") & (~Q(role=TaskRole.QUERY) | Q(reserved__lt=F("target")))
+"""Gold, repeat and check tasks always have room."""
 
 
 def release_lapsed(round_: Round, now: datetime) -> int:
@@ -39,22 +44,43 @@ def release_lapsed(round_: Round, now: datetime) -> int:
 
 def release_places(sittings: Collection[int]) -> None:
     """Release what waits in these sittings, which the caller has locked."""
-    waiting = Assignment.objects.filter(sitting__in=sittings, state__in=WAITING)
+    give_back(sittings, WAITING, AssignmentState.RELEASED)
+
+
+def give_back(
+    sittings: Collection[int], states: Collection[str], after: AssignmentState, **only: object
+) -> int:
+    """Move assignments of these sittings on and free their places; say how many those were.
+
+    Args:
+        sittings: Keys of sittings that the caller has locked.
+        states: Of the assignments to move.
+        after: Their new state, which holds no place.
+        only: Further conditions on the assignments.
+    """
+    waiting = Assignment.objects.filter(sitting__in=sittings, state__in=states, **only)
     held: dict[int, int] = {}
     for task_id in waiting.values_list("task_id", flat=True):
         held[task_id] = held.get(task_id, 0) + 1
-    list(Task.objects.filter(pk__in=held).order_by("pk").select_for_update())
+    list(Task.objects.filter(pk__in=held).order_by("pk").select_for_update().values_list("pk"))
     for n_places in set(held.values()):
         tasks = [task_id for task_id, count in held.items() if count == n_places]
         Task.objects.filter(pk__in=tasks).update(reserved=F("reserved") - n_places)
-    waiting.update(state=AssignmentState.RELEASED)
+    waiting.update(state=after)
+    return sum(held.values())
 
 
 def take_places(task_ids: Collection[int]) -> list[int]:
     """Hold one more place at each task that has room; give the tasks that had."""
     rows = Task.objects.filter(pk__in=task_ids).order_by("pk").select_for_update()
-    free = [task.pk for task in rows if task.reserved < task.target]
-    taken = Task.objects.filter(pk__in=free).with_room().update(reserved=F("reserved") + 1)
+    free = [
+        pk
+        for pk, role, reserved, target, retired in rows.values_list(
+            "pk", "role", "reserved", "target", "retired_reason"
+        )
+        if not retired and (role != TaskRole.QUERY or reserved < target)
+    ]
+    taken = Task.objects.filter(HAS_ROOM, pk__in=free).update(reserved=F("reserved") + 1)
     if taken != len(free):
         raise RoundFull("a place was taken in the same moment; please try again")
     return free
@@ -62,8 +88,9 @@ def take_places(task_ids: Collection[int]) -> list[int]:
 
 def retake_places(sitting: Sitting, now: datetime) -> int:
     """Hold again the released places that are free, and set the sitting to work; count them."""
+    lost = Response.objects.filter(assignment__sitting=sitting, surplus=True)
     released = sitting.assignments.filter(state=AssignmentState.RELEASED).exclude(
-        responses__surplus=True
+        pk__in=lost.values("assignment")
     )
     free = take_places(list(released.values_list("task_id", flat=True)))
     again = sitting.assignments.filter(task__in=free, state=AssignmentState.RELEASED)

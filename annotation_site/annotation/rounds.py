@@ -3,18 +3,21 @@
 Nothing here starts a job; the views that do live above this app.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
+from annotation_site.annotation.counting import set_counters
 from annotation_site.annotation.errors import RoundNotReady
 from annotation_site.annotation.models import (
     AT_WORK,
+    UNSURE,
     WAITING,
-    AnswerChoice,
+    Arm,
     Assignment,
     AssignmentState,
     PracticeItem,
@@ -25,9 +28,11 @@ from annotation_site.annotation.models import (
     SittingState,
     Task,
 )
+from annotation_site.annotation.provenance import name_stimuli
+from annotation_site.annotation.wordings import keep_wordings
 
 LEAST_PRACTICE = 3
-PRACTICE_ANSWERS = (AnswerChoice.YES, AnswerChoice.NO)
+LEAST_CHOICES = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,16 +115,18 @@ def confirm_practice(
     *,
     round: Round,  # noqa: A002
     chosen: Mapping[int, tuple[str, str]],
+    examples: Collection[int] = (),
 ) -> None:
     """Confirm practice items with their answers and explanations; the others become candidates.
 
     Args:
         round: A round that is not open yet.
         chosen: Key of a practice item -> (yes or no, explanation).
+        examples: Keys of those that the guidelines show instead of being asked.
 
     Raises:
         RoundNotReady: The round is open or past it, an item is not the round's, or an answer is
-            neither yes nor no.
+            neither yes nor no (or, in the comparison arm, none of the choices).
     """
     locked = Round.objects.select_for_update().get(pk=round.pk)
     if locked.state not in {RoundState.DRAFT, RoundState.READY}:
@@ -128,12 +135,14 @@ def confirm_practice(
     unknown = set(chosen) - set(items)
     if unknown:
         raise RoundNotReady(f"{len(unknown)} of the chosen practice items are not of this round")
+    sure = [answer for answer in locked.answers if answer not in UNSURE]
     for key, item in items.items():
         answer, explanation = chosen.get(key, ("", ""))
-        if key in chosen and answer not in PRACTICE_ANSWERS:
-            raise RoundNotReady(f"a practice answer is yes or no, got {answer!r}")
+        if key in chosen and answer not in sure:
+            raise RoundNotReady(f"a practice answer is {' or '.join(sure)}, got {answer!r}")
         item.answer, item.explanation = answer, explanation[:200]
-        item.save(update_fields=["answer", "explanation"])
+        item.is_example = key in chosen and key in examples
+        item.save(update_fields=["answer", "explanation", "is_example"])
 
 
 @transaction.atomic
@@ -143,15 +152,28 @@ def open_round(*, round: Round, now: datetime | None = None) -> None:  # noqa: A
     Raises:
         RoundNotReady: It is not ready, has no tasks, or fewer than three confirmed practice items.
     """
-    if not round.tasks.exists():
+    if not round.tasks.asked().exists():
         raise RoundNotReady("the round has no images to ask about; pick them first")
-    confirmed = round.practice_items.filter(answer__in=PRACTICE_ANSWERS).count()
+    if round.arm != Arm.ATTENTION and len(round.choices) < LEAST_CHOICES:
+        raise RoundNotReady("the comparison arm needs at least two choices")
+    confirmed = round.practice_items.exclude(answer="").filter(is_example=False).count()
     if confirmed < LEAST_PRACTICE:
         raise RoundNotReady(
             f"a round needs {LEAST_PRACTICE} confirmed practice images, this one has {confirmed}; "
             "answer and confirm more"
         )
+    name_stimuli(round)
+    keep_wordings(round)
     _advance(round, (RoundState.READY,), RoundState.OPEN, "open", opened_at=now or timezone.now())
+
+
+def admit(*, round: Round, admitting: bool) -> None:  # noqa: A002
+    """Let new people into an open round, or let only those who are in it finish.
+
+    Raises:
+        RoundNotReady: The round is not open.
+    """
+    _advance(round, (RoundState.OPEN,), RoundState.OPEN, "change this", admitting=admitting)
 
 
 @transaction.atomic
@@ -161,9 +183,14 @@ def begin_closing(*, round: Round) -> None:  # noqa: A002
     An answer that is on its way is waited for; one that comes later is kept as surplus.
 
     Raises:
-        RoundNotReady: The round is not open, or the project has no votes at all.
+        RoundNotReady: The round is not open, or there are no answers at all.
     """
-    if not Response.objects.of_project(round.project).current().exists():
+    given = (
+        Response.objects.of_project(round.project).votes()
+        if round.arm == Arm.ATTENTION
+        else Response.objects.of_round(round).current()
+    )
+    if not given.exists():
         raise RoundNotReady("the round has no answers yet; wait for some before closing it")
     _advance(round, (RoundState.OPEN,), RoundState.CLOSING, "close")
     sittings = list(
@@ -176,7 +203,8 @@ def begin_closing(*, round: Round) -> None:  # noqa: A002
     unfinished = Sitting.objects.filter(pk__in=sittings, state__in=AT_WORK)
     unfinished.update(state=SittingState.EXPIRED)
     waiting.update(state=AssignmentState.RELEASED)
-    _recount(round)
+    list(round.tasks.order_by("pk").select_for_update().values_list("pk"))
+    set_counters(Q(round=round.pk))
 
 
 def finish_closing(*, round: Round, votes_key: str = "", now: datetime | None = None) -> None:  # noqa: A002
@@ -207,16 +235,3 @@ def _advance(
     round_.state = after
     for name, value in fields.items():
         setattr(round_, name, value)
-
-
-def _recount(round_: Round) -> None:
-    """Set every counter to what is held; used when a whole round is released at once."""
-    tasks = list(round_.tasks.order_by("pk").select_for_update())
-    answered: dict[int, int] = {}
-    for task_id in Assignment.objects.filter(
-        task__round=round_, state=AssignmentState.ANSWERED
-    ).values_list("task_id", flat=True):
-        answered[task_id] = answered.get(task_id, 0) + 1
-    for task in tasks:
-        task.reserved = answered.get(task.pk, 0)
-    Task.objects.bulk_update(tasks, ["reserved"])

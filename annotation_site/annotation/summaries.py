@@ -12,6 +12,7 @@ from annotation_site.annotation.models import (
     AssignmentState,
     Response,
     Round,
+    TaskRole,
 )
 from annotation_site.projects.models import Project
 
@@ -95,7 +96,7 @@ def votes_of(source: Round | Project) -> tuple[VoteRow, ...]:
         else Response.objects.of_project(source)
     )
     rows = (
-        responses.current()
+        responses.votes()
         .order_by("assignment__task__round__number", "assignment__task__image__row", "pk")
         .values_list(
             "assignment__task__image__row",
@@ -120,10 +121,11 @@ def votes_of(source: Round | Project) -> tuple[VoteRow, ...]:
 
 def round_progress(round_: Round) -> RoundProgress:
     """Count tasks, votes by answer and what each annotator did, in four queries."""
-    tasks = list(round_.tasks.values_list("pk", "target", "reserved"))
+    tasks = list(round_.tasks.asked().values_list("pk", "target", "reserved"))
     votes = list(
         Response.objects.of_round(round_)
         .current()
+        .filter(assignment__task__role=TaskRole.QUERY)
         .values_list(
             "assignment__task_id",
             "assignment__sitting_id",
@@ -137,8 +139,8 @@ def round_progress(round_: Round) -> RoundProgress:
     for vote in votes:
         per_sitting[vote[1]].append(vote)
     assigned = Counter(
-        Assignment.objects.filter(sitting__round=round_)
-        .exclude(state=AssignmentState.RELEASED)
+        Assignment.objects.filter(sitting__round=round_, task__role=TaskRole.QUERY)
+        .exclude(state__in=[AssignmentState.RELEASED, AssignmentState.VOID])
         .values_list("sitting_id", flat=True)
     )
     annotators = []
@@ -169,7 +171,8 @@ def round_progress(round_: Round) -> RoundProgress:
 
 def _by_answer(answers: Iterable[str]) -> dict[str, int]:
     counts = Counter(answers)
-    return {answer: counts[answer] for answer in AnswerChoice.values}
+    known = [*AnswerChoice.values, *sorted(set(counts) - set(AnswerChoice.values))]
+    return {answer: counts[answer] for answer in known}
 
 
 def _median(seconds: Iterable[float]) -> float | None:

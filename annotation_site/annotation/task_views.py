@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
 from uuid import UUID, uuid4
 
@@ -14,30 +13,49 @@ from django.http import (
 )
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_POST, require_safe
 
 from annotation_site.annotation import identity, services
 from annotation_site.annotation.allocation import SECONDS_PER_ANSWER
+from annotation_site.annotation.answering import Door, GivenAnswer, record
+from annotation_site.annotation.buttons import buttons_of
 from annotation_site.annotation.errors import (
     NotServed,
     RoundNotOpen,
+    UnknownAnswer,
     UnknownTask,
     UsedElsewhere,
 )
 from annotation_site.annotation.heat import picture_with_heat
+from annotation_site.annotation.leases import sweep
 from annotation_site.annotation.models import (
-    AnswerChoice,
+    Arm,
+    Assignment,
     AssignmentState,
+    BrowserKey,
     Response,
     RoundState,
     Sitting,
     SittingState,
 )
-from annotation_site.annotation.stimuli import data_uri, may_see, picture_path, stimulus_of
+from annotation_site.annotation.remarks import ReportKind
+from annotation_site.annotation.statements import Statement, column
+from annotation_site.annotation.stimuli import (
+    STIMULUS_COLUMNS,
+    Dress,
+    Stimulus,
+    data_uri,
+    may_see,
+    picture_path,
+    seen_in,
+    stimuli,
+)
 from annotation_site.annotation.timing import Timing
-from annotation_site.annotation.views import answered_in, closed_page, place_of
+from annotation_site.annotation.views import answered_in, closed_page, example_facts, place_of
+from annotation_site.projects.models import Dataset
 
 AHEAD = 5
 LARGEST_BODY = 8_192
@@ -61,17 +79,18 @@ def task(request: HttpRequest, sitting_id: str) -> HttpResponse:
     assignment = sitting.assignments.waiting().with_stimulus().first()
     if assignment is None:
         return redirect("annotation:done", sitting_id)
-    votes = Response.objects.current().filter(assignment__sitting=sitting).order_by("-pk")
-    last = votes.first()
+    given = Response.objects.current().filter(assignment__sitting=sitting).order_by("-pk")
+    last = given.first()
     taken_back = assignment.responses.order_by("-version").first()
-    stimulus = stimulus_of(assignment, sitting, previous=taken_back.answer if taken_back else "")
-    counts = _counts(sitting)
+    this = sitting.assignments.filter(pk=assignment.pk).values_list(*STIMULUS_COLUMNS)
+    stimulus = stimuli(this, Dress.of(sitting))[0]
+    stimulus["previous"] = taken_back.answer if taken_back else ""
+    counts = _counts(sitting.pk)
     context = {
         "sitting": sitting,
         "round": round_,
         "stimulus": stimulus,
-        "image": assignment.task.image,
-        "inline": data_uri(assignment.task.image),
+        "inline": data_uri(picture_path(assignment.task.image, assignment.task.picture_id)),
         "number": counts["answered"] + 1,
         "total": counts["total"],
         "answered": counts["answered"],
@@ -79,6 +98,8 @@ def task(request: HttpRequest, sitting_id: str) -> HttpResponse:
         "client_uuid": uuid4(),
         "undo_uuid": last.client_uuid if last else "",
         "plain": "plain" in request.GET,
+        "buttons": buttons_of(round_),
+        "examples": example_facts(sitting),
         "settings": _page_settings(sitting, stimulus, counts, last),
     }
     return render(request, "annotation/task.html", context)
@@ -88,22 +109,22 @@ def task(request: HttpRequest, sitting_id: str) -> HttpResponse:
 @never_cache
 def answer(request: HttpRequest, sitting_id: str) -> HttpResponse:
     """Take an answer, from the script or from the plain form."""
-    sitting = identity.own_sitting(request, sitting_id)
+    door = Door(sitting=sitting_id, browser=identity.browser_of(request))
     from_script = request.content_type == "application/json"
     said = _said(request)
-    given = _GivenAnswer.of(said) if said is not None else None
+    given = _given(said) if said is not None else None
     if said is None or given is None:
         if from_script:
             return _refusal(HTTPStatus.BAD_REQUEST, "malformed", "this is not an answer")
         return redirect("annotation:task", sitting_id)
     try:
-        response = services.record_answer(
-            sitting=sitting,
-            assignment_id=given.assignment,
-            answer=given.answer,
-            client_uuid=given.client_uuid,
-            timing=Timing.of(said),
-        )
+        response = record(door, given)
+    except Sitting.DoesNotExist as error:
+        raise Http404("no such sitting") from error
+    except UnknownAnswer as error:
+        if from_script:
+            return _refusal(HTTPStatus.BAD_REQUEST, "malformed", str(error))
+        return redirect("annotation:task", sitting_id)
     except UnknownTask as error:
         if from_script:
             return _refusal(HTTPStatus.NOT_FOUND, "unknown", str(error))
@@ -142,6 +163,26 @@ def undo(request: HttpRequest, sitting_id: str) -> HttpResponse:
 
 @require_POST
 @never_cache
+def report(request: HttpRequest, sitting_id: str) -> HttpResponse:
+    """Take a picture away that should not be shown, or could not be; another one comes instead."""
+    sitting = identity.own_sitting(request, sitting_id)
+    from_script = request.content_type == "application/json"
+    said = _said(request) or {}
+    assignment_id, kind = _uuid(said.get("assignment")), said.get("kind")
+    if assignment_id is None or kind not in ReportKind.values:
+        return _refusal(HTTPStatus.BAD_REQUEST, "malformed", "this is not a report")
+    try:
+        services.report(sitting=sitting, assignment_id=assignment_id, kind=ReportKind(str(kind)))
+    except UnknownTask as error:
+        return _refusal(HTTPStatus.NOT_FOUND, "unknown", str(error))
+    if from_script:
+        return JsonResponse({"status": "reported"})
+    page = reverse("annotation:task", args=[sitting_id])
+    return redirect(f"{page}?plain" if "plain" in said else page)
+
+
+@require_POST
+@never_cache
 def serve(request: HttpRequest, sitting_id: str) -> HttpResponse:
     """Note that a task was painted on a page that has just been loaded."""
     sitting = identity.own_sitting(request, sitting_id)
@@ -149,6 +190,7 @@ def serve(request: HttpRequest, sitting_id: str) -> HttpResponse:
     assignment_id = _uuid(said.get("assignment")) if said else None
     if assignment_id is None:
         return _refusal(HTTPStatus.BAD_REQUEST, "malformed", "this names no task")
+    sweep(sitting.round)
     try:
         assignment = services.serve(sitting=sitting, assignment_id=assignment_id)
     except UnknownTask as error:
@@ -168,60 +210,101 @@ def serve(request: HttpRequest, sitting_id: str) -> HttpResponse:
 @never_cache
 def ahead(request: HttpRequest, sitting_id: str) -> HttpResponse:
     """Give the next five tasks, the one on the page included unless `after` its position."""
-    sitting = identity.own_sitting(request, sitting_id)
-    waiting = sitting.assignments.waiting().with_stimulus()
-    after = request.GET.get("after", "")
-    if after.isdecimal():
-        waiting = waiting.filter(position__gt=int(after[:9]))
-    is_open = sitting.round.state == RoundState.OPEN
-    at_work = is_open and sitting.state == SittingState.WORKING
-    tasks = [stimulus_of(each, sitting) for each in waiting[:AHEAD]] if at_work else []
-    return JsonResponse(
-        {"state": sitting.state, "open": is_open, **_counts(sitting), "tasks": tasks}
-    )
+    found = _SITTING.rows(public_id=sitting_id, browser=identity.browser_of(request))
+    if not found:
+        raise Http404("no such sitting")
+    key, state, round_state, arm, question, show_class, project = found[0]
+    is_open = round_state == RoundState.OPEN
+    tasks: list[Stimulus] = []
+    if is_open and state == SittingState.WORKING:
+        dress = Dress(
+            sitting=sitting_id,
+            question=question,
+            shows_heat=arm == Arm.ATTENTION,
+            class_names=_class_names(project) if show_class else None,
+        )
+        after = request.GET.get("after", "")
+        position = int(after[:9]) if after.isdecimal() else -1
+        tasks = stimuli(_AHEAD.rows(sitting=key, after=position), dress)
+    return JsonResponse({"state": state, "open": is_open, **_counts(key), "tasks": tasks})
+
+
+_SITTING = Statement(
+    lambda public_id, browser: Sitting.objects.filter(
+        public_id=public_id, annotator__browser_keys__key_hash=browser
+    ).values_list(
+        "pk", "state", "round__state", "round__arm", "round__question", "round__show_class",
+        "round__project",
+    ),
+    {"public_id": column(Sitting, "public_id"), "browser": column(BrowserKey, "key_hash")},
+)  # fmt: skip
+_AHEAD = Statement(
+    lambda sitting, after: (
+        Assignment.objects.filter(sitting=sitting, position__gt=after)
+        .waiting()
+        .values_list(*STIMULUS_COLUMNS)[:AHEAD]
+    ),
+    {"sitting": column(Sitting, "id"), "after": column(Assignment, "position")},
+)
+_STATES = Statement(
+    lambda sitting: (
+        Assignment.objects.filter(sitting=sitting).order_by("position").values_list("state")
+    ),
+    {"sitting": column(Sitting, "id")},
+)
+
+
+def _class_names(project: int) -> list[str]:
+    return list(Dataset.objects.values_list("class_names", flat=True).get(project=project))
 
 
 @require_safe
 def picture(request: HttpRequest, sitting_id: str, image_id: str) -> HttpResponse:
     """Send a picture to the annotator whose task or practice it is."""
-    sitting = identity.own_sitting(request, sitting_id)
-    image = may_see(sitting, image_id)
-    path = picture_path(image) if image else None
-    if path is None or not path.is_file():
+    seen = may_see(identity.own_sitting(request, sitting_id), image_id)
+    if seen is None or not seen.path.is_file():
         raise Http404("no such picture")
-    response = HttpResponse(path.read_bytes(), content_type="image/webp")
-    response["Cache-Control"] = CACHE_FOREVER
-    return response
+    return _webp(seen.path.read_bytes())
 
 
 @require_safe
 def heat_picture(request: HttpRequest, sitting_id: str, image_id: str) -> HttpResponse:
-    """Send the picture with the heat drawn in, for the page without scripts."""
-    sitting = identity.own_sitting(request, sitting_id)
-    image = may_see(sitting, image_id)
-    path = picture_path(image) if image else None
-    if image is None or path is None or not path.is_file():
+    """Send a picture of practice with the heat drawn in, for the page without scripts."""
+    seen = may_see(identity.own_sitting(request, sitting_id), image_id)
+    if seen is None or not seen.path.is_file():
         raise Http404("no such picture")
-    content = picture_with_heat(path, bytes(image.grid_true), image.grid_side)
+    return _webp(picture_with_heat(seen.path, seen.grid, seen.side))
+
+
+@require_safe
+def task_picture(request: HttpRequest, sitting_id: str, assignment_id: UUID) -> HttpResponse:
+    """Send what a task shows as one picture, heat drawn in, for the page without scripts."""
+    sitting = identity.own_sitting(request, sitting_id)
+    assigned = sitting.assignments.select_related("task__image").filter(public_id=assignment_id)
+    seen = seen_in(assigned.first(), sitting)
+    if seen is None or not seen.path.is_file():
+        raise Http404("no such picture")
+    return _webp(picture_with_heat(seen.path, seen.grid, seen.side))
+
+
+def _webp(content: bytes) -> HttpResponse:
     response = HttpResponse(content, content_type="image/webp")
     response["Cache-Control"] = CACHE_FOREVER
     return response
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _GivenAnswer:
-    assignment: UUID
-    answer: AnswerChoice
-    client_uuid: UUID
-
-    @classmethod
-    def of(cls, said: Mapping[str, object]) -> "_GivenAnswer | None":
-        """Read an answer; None if a part is missing or malformed."""
-        assignment, client_uuid = _uuid(said.get("assignment")), _uuid(said.get("client_uuid"))
-        choice = said.get("answer")
-        if assignment is None or client_uuid is None or choice not in AnswerChoice.values:
-            return None
-        return cls(assignment=assignment, answer=AnswerChoice(str(choice)), client_uuid=client_uuid)
+def _given(said: Mapping[str, object]) -> GivenAnswer | None:
+    """Read an answer; None if a part is missing or malformed."""
+    assignment, client_uuid = _uuid(said.get("assignment")), _uuid(said.get("client_uuid"))
+    choice = said.get("answer")
+    if assignment is None or client_uuid is None or not isinstance(choice, str) or not choice:
+        return None
+    return GivenAnswer(
+        assignment_id=assignment,
+        answer=choice,
+        client_uuid=client_uuid,
+        timing=Timing.of(said),
+    )
 
 
 def _said(request: HttpRequest) -> Mapping[str, object] | None:
@@ -267,12 +350,10 @@ def _refusal(status: HTTPStatus, name: str, detail: str) -> JsonResponse:
     return JsonResponse({"status": name, "detail": detail}, status=status)
 
 
-def _counts(sitting: Sitting) -> dict[str, int]:
-    states = list(sitting.assignments.values_list("state", flat=True))
-    return {
-        "answered": states.count(AssignmentState.ANSWERED),
-        "total": len(states) - states.count(AssignmentState.RELEASED),
-    }
+def _counts(sitting: int) -> dict[str, int]:
+    states = [state for (state,) in _STATES.rows(sitting=sitting)]
+    gone = states.count(AssignmentState.RELEASED) + states.count(AssignmentState.VOID)
+    return {"answered": states.count(AssignmentState.ANSWERED), "total": len(states) - gone}
 
 
 def _seconds_left(sitting: Sitting, counts: Mapping[str, int]) -> float:
@@ -302,4 +383,32 @@ def _page_settings(
         "total": counts["total"],
         "undo": str(last.client_uuid) if last else "",
         "secondsEach": SECONDS_PER_ANSWER,
+        "words": _words(sitting),
+    }
+
+
+def _words(sitting: Sitting) -> dict[str, str]:
+    """Give the script its words in the annotator's language; {n} and {of} are filled in there."""
+    labels = {button.value: button.label for button in buttons_of(sitting.round)}
+    return {
+        **{f"answer:{value}": label for value, label in labels.items()},
+        "count": _("{n} of {of}"),
+        "image": _("Image {n} of {of}"),
+        "left": _("About {n} min left"),
+        "sending": _("All images answered, sending the last answers"),
+        "waiting": _("Answers waiting to be sent: {n}"),
+        "paused": _("Paused"),
+        "rest": _("Take your time. Every answer so far is stored."),
+        "idle": _("Nothing was pressed for a minute, so the clock was stopped."),
+        "fast": _("Still with us?"),
+        "fastText": _("That was very quick. Please look at each image before you answer."),
+        "continue": _("Continue"),
+        "elsewhere": _("This round went on in another tab"),
+        "elsewhereText": _("Your answers are stored."),
+        "here": _("Continue here"),
+        "lost": _("This browser has lost your place"),
+        "lostText": _(
+            "Your last answers are kept here. Please open the link you were given once more."
+        ),
+        "again": _("Try again"),
     }

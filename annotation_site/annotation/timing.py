@@ -2,14 +2,26 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 LONGEST_MS = 24 * 60 * 60 * 1000.0
 LEAST_ACTIVE_MS = 350.0
 """Below this nobody has looked (annotation study: implausible, to be flagged, never punished)."""
 CLOCK_SLACK_MS = 2000.0
 INPUT_KINDS = ("key", "mouse", "touch", "pen", "form")
+MORE_KEYS = (
+    "request_to_shown_ms",
+    "decoded_to_shown_ms",
+    "shown_to_first_input_ms",
+    "longest_hidden_ms",
+    "n_hidden",
+    "n_blur",
+    "n_changes",
+    "preloaded",
+)
+"""What else a browser may tell of one exposure; kept, shown, and never judged by."""
 OVERLAY_KEYS = ("opacity", "peeks", "photo_ms", "contour", "viewport", "density")
 
 
@@ -24,6 +36,7 @@ class Timing:
         delay_ms: From the answer to the moment it was sent; long when the line was down.
         input_kind: One of `INPUT_KINDS`, or empty.
         overlay: What was done with the overlay, by `OVERLAY_KEYS`.
+        more: Further measures, by `MORE_KEYS`.
         tampered: Something was said that no honest browser says.
     """
 
@@ -33,6 +46,7 @@ class Timing:
     delay_ms: float = 0.0
     input_kind: str = ""
     overlay: Mapping[str, float]
+    more: Mapping[str, float] = field(default_factory=dict)
     tampered: bool = False
 
     @classmethod
@@ -51,7 +65,8 @@ class Timing:
             blur_ms=times["blur_ms"],
             delay_ms=times["delay_ms"] or 0.0,
             input_kind=kind if isinstance(kind, str) and kind in INPUT_KINDS else "",
-            overlay=_overlay(overlay) if isinstance(overlay, Mapping) else {},
+            overlay=_known(overlay, OVERLAY_KEYS) if isinstance(overlay, Mapping) else {},
+            more=_known(said, MORE_KEYS),
             tampered=tampered,
         )
 
@@ -76,14 +91,15 @@ def judge(
 
     Returns:
         "A" for one exposure, never hidden or out of focus; "B" for a time that is known but was
-        interrupted, shown more than once, or that the server cannot check; "C" for an implausible
-        time: impossible values, under 350 ms, or longer than the server saw.
+        interrupted, shown more than once, or that the server cannot check; "C" for no time at all,
+        as without scripts, or an implausible one: impossible values, under 350 ms, or longer than
+        the server saw.
     """
     active = timing.active_ms
     if timing.tampered or (active is not None and active < LEAST_ACTIVE_MS):
         return "C"
     if active is None or timing.shown_to_answer_ms is None:
-        return "B"
+        return "C"
     if served_at is not None:
         seen_ms = (received_at - served_at).total_seconds() * 1000
         if timing.shown_to_answer_ms > seen_ms + CLOCK_SLACK_MS:
@@ -106,10 +122,10 @@ def _milliseconds(value: object) -> tuple[float | None, bool]:
     return number, False
 
 
-def _overlay(said: Mapping[object, object]) -> dict[str, float]:
+def _known(said: Mapping[Any, object], keys: tuple[str, ...]) -> dict[str, float]:
     """Keep the known keys with finite numbers."""
     kept = {}
-    for key in OVERLAY_KEYS:
+    for key in keys:
         value = said.get(key)
         if isinstance(value, int | float) and math.isfinite(value) and abs(value) <= LONGEST_MS:
             kept[key] = float(value)

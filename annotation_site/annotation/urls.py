@@ -20,11 +20,19 @@ urlpatterns = [
     path("s/<str:sitting_id>/ahead/", task_views.ahead, name="ahead"),
     path("s/<str:sitting_id>/withdraw/", views.withdraw, name="withdraw"),
     path("s/<str:sitting_id>/resume/", views.resume, name="resume"),
+    path("s/<str:sitting_id>/report/", task_views.report, name="report"),
+    path("s/<str:sitting_id>/questions/", views.questions, name="questions"),
+    path("s/<str:sitting_id>/questions/answer/", views.questions_answer, name="questions_answer"),
     path("s/<str:sitting_id>/done/", views.done, name="done"),
     path(
         "s/<str:sitting_id>/image/<str:image_id>-heat.webp",
         task_views.heat_picture,
         name="heat_picture",
+    ),
+    path(
+        "s/<str:sitting_id>/task/<uuid:assignment_id>.webp",
+        task_views.task_picture,
+        name="task_picture",
     ),
     path("s/<str:sitting_id>/image/<str:image_id>.webp", task_views.picture, name="picture"),
 ]

@@ -16,9 +16,24 @@ from django.views.decorators.http import require_POST, require_safe
 
 from annotation_site.annotation import identity, services
 from annotation_site.annotation.allocation import SECONDS_PER_ANSWER
-from annotation_site.annotation.errors import RoundFull, RoundNotOpen, RoundNotReady, UnknownTask
+from annotation_site.annotation.buttons import buttons_of, label_of
+from annotation_site.annotation.ending import (
+    DEMOGRAPHICS,
+    LONGEST_COMMENT,
+    SUS_ITEMS,
+    SUS_POINTS,
+)
+from annotation_site.annotation.errors import (
+    NotAdmitted,
+    PracticeFailed,
+    RoundFull,
+    RoundNotOpen,
+    RoundNotReady,
+    UnknownAnswer,
+    UnknownTask,
+)
+from annotation_site.annotation.leases import sweep
 from annotation_site.annotation.models import (
-    AnswerChoice,
     AssignmentState,
     PracticeItem,
     Response,
@@ -27,15 +42,21 @@ from annotation_site.annotation.models import (
     Sitting,
     SittingState,
 )
-from annotation_site.annotation.stimuli import data_uri, picture_facts, practice_items
+from annotation_site.annotation.practice import examples_of, is_out_of_tries, practice_of
+from annotation_site.annotation.stimuli import Dress, data_uri, picture_facts, picture_path
+
+ENDED = (SittingState.COMPLETED, SittingState.WITHDRAWN, SittingState.SCREENED_OUT)
+LONGEST_POSITION = 6
 
 
 def place_of(sitting: Sitting) -> str:
     """Say where a sitting stands: the address of its next page."""
     names = {
         SittingState.PRACTISING: "annotation:practice",
+        SittingState.ASKING: "annotation:questions",
         SittingState.COMPLETED: "annotation:done",
         SittingState.WITHDRAWN: "annotation:done",
+        SittingState.SCREENED_OUT: "annotation:done",
     }
     name = names.get(SittingState(sitting.state), "annotation:task")
     return reverse(name, args=[sitting.public_id])
@@ -69,8 +90,10 @@ def consent(request: HttpRequest, link_token: str) -> HttpResponse:
         return closed_page(request, round_, sitting)
     if sitting is not None:
         return redirect(place_of(sitting))
-    if not round_.tasks.with_room_at(timezone.now()).exists():
+    if not round_.admitting or not _has_room(round_):
         return render(request, "annotation/full.html", {"round": round_})
+    if any(services.other_arm_taken(round_, each) for each in identity.annotators_of(request)):
+        return render(request, "annotation/not_admitted.html", {"round": round_})
     return _consent_page(request, round_)
 
 
@@ -82,11 +105,18 @@ def start(request: HttpRequest, link_token: str) -> HttpResponse:
     if request.POST.get("consent") != "on":
         return _consent_page(request, round_, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     key = identity.key_of(request) or identity.new_key()
+    sweep(round_)
     try:
         sitting = services.start_sitting(round=round_, key_hash=identity.hash_of(key))
     except RoundNotOpen:
         round_.refresh_from_db(fields=["state"])
+        if round_.state == RoundState.OPEN:
+            context = {"round": round_}
+            return render(request, "annotation/full.html", context, status=HTTPStatus.CONFLICT)
         return closed_page(request, round_, status=HTTPStatus.CONFLICT)
+    except NotAdmitted:
+        context = {"round": round_}
+        return render(request, "annotation/not_admitted.html", context, status=HTTPStatus.CONFLICT)
     except RoundFull:
         return render(
             request, "annotation/full.html", {"round": round_}, status=HTTPStatus.CONFLICT
@@ -114,7 +144,7 @@ def practice(request: HttpRequest, sitting_id: str) -> HttpResponse:
         return closed_page(request, sitting.round, sitting)
     if sitting.state != SittingState.PRACTISING:
         return redirect(place_of(sitting))
-    items = practice_items(sitting)
+    items = list(practice_of(sitting.round).select_related("image"))
     given = sitting.practice_answers
     chosen = next((item for item in items if str(item.position) == request.GET.get("item")), None)
     if chosen is not None and str(chosen.position) in given:
@@ -122,11 +152,16 @@ def practice(request: HttpRequest, sitting_id: str) -> HttpResponse:
     chosen = next((item for item in items if str(item.position) not in given), None)
     if chosen is not None:
         return _practice_page(request, sitting, items, chosen)
+    right = sum(given[str(item.position)] == item.answer for item in items)
     context = {
         "sitting": sitting,
         "round": sitting.round,
-        "right": sum(given[str(item.position)] == item.answer for item in items),
+        "examples": example_facts(sitting),
+        "right": right,
         "total": len(items),
+        "pass_mark": min(sitting.round.pass_mark, len(items)),
+        "passed": right >= min(sitting.round.pass_mark, len(items)),
+        "is_last_try": is_out_of_tries(sitting),
     }
     return render(request, "annotation/practice_score.html", context)
 
@@ -137,16 +172,15 @@ def practice_answer(request: HttpRequest, sitting_id: str) -> HttpResponse:
     """Take a practice answer and show the feedback to it."""
     sitting = identity.own_sitting(request, sitting_id)
     answer, position = request.POST.get("answer", ""), request.POST.get("position", "")
-    if answer not in AnswerChoice.values or not position.isdecimal():
+    if not position.isdecimal() or len(position) > LONGEST_POSITION:
         return redirect("annotation:practice", sitting_id)
     try:
-        services.answer_practice(
-            sitting=sitting, position=int(position), answer=AnswerChoice(answer)
-        )
-    except UnknownTask:
+        services.answer_practice(sitting=sitting, position=int(position), answer=answer)
+    except (UnknownTask, UnknownAnswer):
         return redirect("annotation:practice", sitting_id)
     page = reverse("annotation:practice", args=[sitting_id])
-    return redirect(f"{page}?item={int(position)}")
+    plain = "&plain" if "plain" in request.POST else ""
+    return redirect(f"{page}?item={int(position)}{plain}")
 
 
 @require_POST
@@ -164,10 +198,11 @@ def practice_finish(request: HttpRequest, sitting_id: str) -> HttpResponse:
     """Begin the work."""
     sitting = identity.own_sitting(request, sitting_id)
     try:
-        services.finish_practice(sitting=sitting)
-    except RoundNotReady:
+        state = services.finish_practice(sitting=sitting)
+    except (RoundNotReady, PracticeFailed):
         return redirect("annotation:practice", sitting_id)
-    return redirect("annotation:task", sitting_id)
+    sitting.state = state
+    return redirect(place_of(sitting))
 
 
 @require_POST
@@ -184,6 +219,7 @@ def withdraw(request: HttpRequest, sitting_id: str) -> HttpResponse:
 def resume(request: HttpRequest, sitting_id: str) -> HttpResponse:
     """Come back after a long pause, as far as places are free."""
     sitting = identity.own_sitting(request, sitting_id)
+    sweep(sitting.round)
     try:
         sitting = services.resume(sitting=sitting)
     except RoundNotOpen:
@@ -196,31 +232,90 @@ def resume(request: HttpRequest, sitting_id: str) -> HttpResponse:
 
 @require_safe
 @never_cache
+@gzip_page
+def questions(request: HttpRequest, sitting_id: str) -> HttpResponse:
+    """Show the questions at the end."""
+    sitting = identity.own_sitting(request, sitting_id)
+    if sitting.state != SittingState.ASKING:
+        return redirect(place_of(sitting))
+    parts = sitting.round.end_questions
+    context = {
+        "sitting": sitting,
+        "round": sitting.round,
+        "demographics": DEMOGRAPHICS if "demographics" in parts else {},
+        "sus_items": list(enumerate(SUS_ITEMS, start=1)) if "sus" in parts else [],
+        "points": range(1, SUS_POINTS + 1),
+        "wants_comment": "comment" in parts,
+        "longest_comment": LONGEST_COMMENT,
+    }
+    return render(request, "annotation/questions.html", context)
+
+
+@require_POST
+@never_cache
+def questions_answer(request: HttpRequest, sitting_id: str) -> HttpResponse:
+    """Take what was said to the questions at the end; everything may be left out."""
+    sitting = identity.own_sitting(request, sitting_id)
+    services.finish_questions(sitting=sitting, said=request.POST.dict())
+    sitting.refresh_from_db(fields=["state"])
+    return redirect(place_of(sitting))
+
+
+@require_safe
+@never_cache
 def done(request: HttpRequest, sitting_id: str) -> HttpResponse:
     """Thank the annotator, with the way back while the round is open."""
     sitting = identity.own_sitting(request, sitting_id)
-    if sitting.state not in {SittingState.COMPLETED, SittingState.WITHDRAWN}:
-        if sitting.round.state != RoundState.OPEN:
+    if sitting.state not in ENDED:
+        if sitting.round.state != RoundState.OPEN and sitting.state != SittingState.ASKING:
             return closed_page(request, sitting.round, sitting)
         return redirect(place_of(sitting))
-    last = Response.objects.current().filter(assignment__sitting=sitting).order_by("-pk").first()
-    context = {
+    return render(request, "annotation/done.html", done_context(sitting))
+
+
+def done_context(sitting: Sitting) -> dict[str, object]:
+    """Say what the last page shows of a sitting that has ended."""
+    given = Response.objects.current().filter(assignment__sitting=sitting).order_by("-pk")
+    return {
         "sitting": sitting,
         "round": sitting.round,
         "answered": answered_in(sitting),
         "withdrawn": sitting.state == SittingState.WITHDRAWN,
+        "screened_out": sitting.state == SittingState.SCREENED_OUT,
         "may_return": sitting.round.state == RoundState.OPEN,
-        "last": last,
+        "last": given.first(),
     }
-    return render(request, "annotation/done.html", context)
+
+
+def example_facts(sitting: Sitting) -> list[dict[str, object]]:
+    """Give what the guidelines show of their examples: a composed picture, the answer and why."""
+    return [
+        {
+            "url": reverse("annotation:heat_picture", args=[sitting.public_id, image.public_id]),
+            "width": image.width or 1,
+            "height": image.height or 1,
+            "answer": label_of(item.answer),
+            "explanation": item.explanation,
+        }
+        for item in examples_of(sitting.round)
+        for image in [item.image]
+    ]
+
+
+def _has_room(round_: Round) -> bool:
+    """Tell whether somebody may be given a place; the costly question is asked only if it must."""
+    tasks = round_.tasks
+    return tasks.with_room().exists() or tasks.with_room_at(timezone.now()).exists()
 
 
 def _consent_page(request: HttpRequest, round_: Round, *, status: int = 200) -> HttpResponse:
-    n_tasks = min(round_.block_size or round_.budget, round_.tasks.count())
+    n_queries = min(round_.block_size or round_.budget, round_.tasks.asked().count())
+    n_tasks = n_queries + round_.n_gold + round_.n_repeats + round_.n_checks
     context = {
         "round": round_,
         "n_tasks": n_tasks,
         "minutes": max(1, round(n_tasks * SECONDS_PER_ANSWER / 60)),
+        "n_practice": practice_of(round_).count(),
         "not_ticked": status != HTTPStatus.OK,
     }
     response = render(request, "annotation/consent.html", context, status=status)
@@ -244,9 +339,11 @@ def _practice_page(
         "given": given,
         "right": given == item.answer,
         "is_last": not following,
-        "shown": picture_facts(item.image, sitting),
-        "inline": data_uri(item.image),
+        "shown": picture_facts(item.image, Dress.of(sitting)),
+        "inline": data_uri(picture_path(item.image)),
         "image": item.image,
         "plain": "plain" in request.GET,
+        "buttons": buttons_of(sitting.round, with_unsure=False),
+        "examples": example_facts(sitting),
     }
     return render(request, "annotation/practice.html", context)

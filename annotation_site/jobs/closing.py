@@ -63,10 +63,16 @@ class Curated:
         return scores
 
     def kept_by_row(self) -> Bool[np.ndarray, " n"]:
-        """Whether each row was kept by the screening of the training images."""
+        """Whether each training image is taken to look at the core."""
         kept = np.zeros(len(self.manifest), dtype=bool)
-        kept[self.train_rows] = np.asarray(self.screening.kept)
+        kept[self.train_rows] = ~np.asarray(self.screening.suspect)
         return kept
+
+    def cue_by_row(self) -> Int[np.ndarray, " n"]:
+        """The cue that each training image shows, 0 for none."""
+        shown = np.zeros(len(self.manifest), dtype=np.int64)
+        shown[self.train_rows] = np.asarray(self.screening.shown)
+        return shown
 
     def cell_by_row(self) -> Int[np.ndarray, " n"]:
         """The cell of every row in the subset, -1 where it was not drawn."""
@@ -137,7 +143,11 @@ def describe(curated: Curated, evaluation: Mapping[str, Any]) -> dict[str, Any]:
         "screening": _screening(curated),
         "cells": curated.cells(),
         "subset_size": len(curated.subset.rows),
-        "warnings": list(dict.fromkeys([*curated.scores.warnings, *curated.screening.warnings])),
+        "warnings": list(
+            dict.fromkeys(
+                [*curated.scores.warnings, *curated.screening.warnings, *curated.subset.warnings]
+            )
+        ),
         "examples": _examples(curated),
         "before": _on_page(evaluation["before"]),
         "after": {route: _on_page(result) for route, result in evaluation["after"].items()},
@@ -218,7 +228,8 @@ def _histogram(curated: Curated) -> dict[str, Any]:
 
 
 def _screening(curated: Curated) -> dict[str, Any]:
-    kept, classes = np.asarray(curated.screening.kept), curated.manifest.labels[curated.train_rows]
+    kept = ~np.asarray(curated.screening.suspect)
+    classes = curated.manifest.labels[curated.train_rows]
     names = curated.manifest.class_names
     thresholds = np.asarray(curated.screening.thresholds, dtype=float)
     return {
@@ -234,8 +245,8 @@ def _screening(curated: Curated) -> dict[str, Any]:
 
 
 def _examples(curated: Curated) -> dict[str, list[int]]:
-    """Rows that were kept and dropped most clearly, and those nearest the threshold."""
-    rows, kept = curated.train_rows, np.asarray(curated.screening.kept)
+    """Rows that clearly look at the core, that clearly do not, and those nearest the threshold."""
+    rows, kept = curated.train_rows, ~np.asarray(curated.screening.suspect)
     scores = np.asarray(curated.scores.scores)[curated.train]
     classes = curated.manifest.labels[rows]
     edge = np.asarray(curated.screening.thresholds, dtype=float)[classes]
@@ -286,14 +297,19 @@ def write_files(
             "score": round(float(scores[row]), 6),
             "core": int(core),
             "environment": int(environment),
+            "weight": round(float(weight), 6),
         }
-        for row, core, environment in zip(
-            rows, curated.subset.core, curated.subset.environment, strict=True
+        for row, core, environment, weight in zip(
+            rows,
+            curated.subset.core,
+            curated.subset.environment,
+            curated.subset.weights,
+            strict=True,
         )
     ]
     _write_csv(folder / "subset.csv", chosen)
     pq.write_table(pa.Table.from_pylist(chosen), folder / "subset.parquet")
-    kept = curated.kept_by_row()
+    kept, shown = curated.kept_by_row(), curated.cue_by_row()
     _write_csv(
         folder / "scores.csv",
         [
@@ -304,6 +320,7 @@ def write_files(
                 "label": curated.manifest.class_names[records[row].label],
                 "score": round(float(scores[row]), 6),
                 "kept": int(kept[row]),
+                "cue": int(shown[row]),
             }
             for row in np.flatnonzero(np.isfinite(scores))
         ],

@@ -5,7 +5,7 @@ from django.db import transaction
 from annotation_site.accounts.models import User
 from annotation_site.annotation import rounds
 from annotation_site.annotation.errors import AnnotationError
-from annotation_site.annotation.models import Round, RoundState
+from annotation_site.annotation.models import Arm, Round, RoundState
 from annotation_site.jobs import services
 from annotation_site.jobs.models import Job, JobKind
 from annotation_site.projects.models import Dataset, Project, ReferenceModel
@@ -26,15 +26,16 @@ def start_round(*, project: Project, created_by: User) -> Round:
     if not (frozen.exists() and looked_at.exists()):
         raise Refused("The data set and the classifier are not ready yet. Wait for their job.")
     earlier = list(project.rounds.select_for_update().order_by("number"))
-    unfinished = [round_ for round_ in earlier if round_.state != RoundState.CLOSED]
+    asking = [round_ for round_ in earlier if round_.arm == Arm.ATTENTION]
+    unfinished = [round_ for round_ in asking if round_.state != RoundState.CLOSED]
     if unfinished:
         raise Refused(
             f"Round {unfinished[0].number} is still {unfinished[0].state}. Close it before the next."
         )
-    last = earlier[-1] if earlier else None
+    last = asking[-1] if asking else None
     round_ = Round.objects.create(
         project=project,
-        number=last.number + 1 if last else 1,
+        number=earlier[-1].number + 1 if earlier else 1,
         question=last.question if last else project.question,
         guidelines=last.guidelines if last else project.guidelines,
         redundancy=last.redundancy if last else 1,
@@ -94,8 +95,10 @@ def choose_budget(
         raise Refused(sentence(error)) from error
 
 
-def close_round(*, round: Round, closed_by: User) -> Job:  # noqa: A002
+def close_round(*, round: Round, closed_by: User) -> Job | None:  # noqa: A002
     """Freeze a round's votes and queue the job that curates and retrains.
+
+    The comparison arm has nothing to train on: it is closed at once, without a job.
 
     Raises:
         Refused: the round is not open, or nobody has answered.
@@ -103,6 +106,9 @@ def close_round(*, round: Round, closed_by: User) -> Job:  # noqa: A002
     try:
         with transaction.atomic():
             rounds.begin_closing(round=round)
+            if round.arm != Arm.ATTENTION:
+                rounds.finish_closing(round=round)
+                return None
             return services.enqueue(
                 project=round.project, kind=JobKind.CLOSE, round=round, created_by=closed_by
             )

@@ -13,6 +13,7 @@ from datetime import timedelta
 from django.db import DatabaseError, close_old_connections, connection
 from django.utils import timezone
 
+from annotation_site.annotation.leases import release_all_expired
 from annotation_site.jobs import services
 from annotation_site.jobs.models import Worker
 
@@ -45,6 +46,7 @@ class Heart(threading.Thread):
                 if time.monotonic() - rescued_at >= RESCUE_SECONDS:
                     rescued_at = time.monotonic()
                     services.requeue_stale(timezone.now())
+                    release_all_expired()
             except DatabaseError:
                 log.exception("worker %s missed a beat", self.worker_name)
                 close_old_connections()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.db.models import Count, Q, Sum
 
 from annotation_site.accounts.models import User
-from annotation_site.annotation.models import Assignment, AssignmentState, Round, Task
+from annotation_site.annotation.models import Assignment, AssignmentState, Round, Task, TaskRole
 from annotation_site.jobs.models import ACTIVE, Job, JobKind
 from annotation_site.projects.models import Dataset, Image, Project
 from annotation_site.review.models import RoundResult
@@ -97,13 +97,19 @@ def _telling_jobs(projects: Iterable[Project]) -> dict[int, Job]:
 def _answers(rounds: Iterable[Round]) -> tuple[dict[int, int], dict[int, int]]:
     keys = [round_.pk for round_ in rounds]
     answered = (
-        Assignment.objects.filter(task__round__in=keys, state=AssignmentState.ANSWERED)
+        Assignment.objects.filter(
+            task__round__in=keys, task__role=TaskRole.QUERY, state=AssignmentState.ANSWERED
+        )
         .values_list("task__round")
         .annotate(Count("pk"))
         .order_by()
     )
     wanted = (
-        Task.objects.filter(round__in=keys).values_list("round").annotate(Sum("target")).order_by()
+        Task.objects.asked()
+        .filter(round__in=keys)
+        .values_list("round")
+        .annotate(Sum("target"))
+        .order_by()
     )
     return dict(answered), dict(wanted)
 

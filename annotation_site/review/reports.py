@@ -178,7 +178,7 @@ def class_scores(report: Mapping[str, Any]) -> list[ClassScores]:
     for name, counts in histogram["by_class"].items():
         threshold = screening.get("thresholds", {}).get(name)
         kept, total = screening.get("kept", {}).get(name, [0, sum(counts)])
-        title = f"Attention scores of {name}: {kept:,} of {total:,} images are kept."
+        title = f"Attention scores of {name}: {kept:,} of {total:,} images look at the object."
         found.append(
             ClassScores(
                 name=name,

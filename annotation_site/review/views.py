@@ -184,7 +184,7 @@ def _page(
 
 
 EXAMPLES = (
-    ("kept", "Kept", "the classifier looks at the object"),
-    ("dropped", "Dropped", "it looks elsewhere"),
+    ("kept", "On the object", "the classifier looks at it"),
+    ("dropped", "Elsewhere", "the classifier looks at something else"),
     ("border", "Near the border", "where a few more answers would tell most"),
 )

@@ -1,10 +1,11 @@
-"""k-means as every stage uses it: the same clusters for the same seed, on any number of threads."""
+"""k-means and k-medoids as every stage uses them: the same for one seed, on any number of threads."""
 
 import warnings
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
+from scipy.spatial.distance import cdist
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
@@ -13,6 +14,9 @@ from engine.errors import InvalidInput
 
 _MANY_ROWS = 20_000
 """From here on k-means starts three times instead of ten: the starts hardly differ by then."""
+
+_MEDOID_SAMPLE = 8_000
+_MEDOID_STEPS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -75,3 +79,72 @@ def _of_labels(points: Float[np.ndarray, "n d"], labels: Int[np.ndarray, " n"]) 
     centres = sums / sizes[:, None]
     inertia = float(np.square(points - centres[compact]).sum())
     return Clustering(labels=compact, centres=centres, inertia=inertia)
+
+
+def k_medoids(
+    points: Float[np.ndarray, "n d"],
+    n_medoids: int,
+    *,
+    seed: int,
+    fixed: Int[np.ndarray, " f"] | None = None,
+) -> Int[np.ndarray, " k"]:
+    """Choose points that every other is near to, by Voronoi iteration (Park & Jun 2009).
+
+    It starts at the points nearest the centres of k-means. Fixed medoids take part and stay, so
+    the chosen ones go where they are not. Of more than 8,000 points a random part is looked at.
+
+    Args:
+        points: Coordinates, finite.
+        n_medoids: Medoids wanted beside the fixed ones, at least 1.
+        seed: Of the start and of the part, in [0, 2**31).
+        fixed: Positions of medoids that are given.
+
+    Returns:
+        Distinct positions, none of them fixed; fewer where there are fewer points.
+
+    Raises:
+        InvalidInput: Fewer than one medoid is wanted.
+    """
+    if n_medoids < 1:
+        raise InvalidInput(f"k-medoids needs at least 1 medoid to choose, got {n_medoids}")
+    given = np.zeros(0, dtype=np.int64) if fixed is None else np.asarray(fixed, dtype=np.int64)
+    free = np.setdiff1d(np.arange(len(points)), given)
+    if len(free) <= n_medoids:
+        return free
+    if len(free) > _MEDOID_SAMPLE:
+        rng = np.random.default_rng(seed)
+        free = np.sort(rng.choice(free, max(_MEDOID_SAMPLE, n_medoids), replace=False))
+    exact = np.asarray(points, dtype=np.float64)
+    between = cdist(exact[free], exact[free])
+    to_given = cdist(exact[free], exact[given]).min(axis=1, initial=np.inf)
+    medoids = _first_medoids(exact[free], n_medoids, to_given, seed)
+    for _ in range(_MEDOID_STEPS):
+        away = between[:, medoids]
+        nearest = np.where(away.min(axis=1) <= to_given, away.argmin(axis=1), -1)
+        nearest[medoids] = np.arange(len(medoids))
+        moved = medoids.copy()
+        for at in range(len(medoids)):
+            members = np.flatnonzero(nearest == at)
+            moved[at] = members[between[np.ix_(members, members)].sum(axis=1).argmin()]
+        if np.array_equal(moved, medoids):
+            break
+        medoids = moved
+    return np.sort(free[medoids])
+
+
+def _first_medoids(
+    points: Float[np.ndarray, "n d"], wanted: int, away: Float[np.ndarray, " n"], seed: int
+) -> Int[np.ndarray, " k"]:
+    """Take the points nearest the centres of k-means, then the farthest from all taken."""
+    chosen: list[int] = []
+    if np.isinf(away).all():
+        centres = k_means(points, wanted, seed=seed).centres
+        chosen = np.unique(cdist(centres, points).argmin(axis=1)).tolist()
+    nearest = np.minimum(away, cdist(points, points[chosen]).min(axis=1, initial=np.inf))
+    nearest[chosen] = -1.0
+    while len(chosen) < wanted:
+        best = int(nearest.argmax())
+        chosen.append(best)
+        nearest = np.minimum(nearest, cdist(points, points[[best]])[:, 0])
+        nearest[chosen] = -1.0
+    return np.array(chosen, dtype=np.int64)

@@ -15,8 +15,9 @@ from engine.attention.pooling import (
     attention_weights,
     environment_weights,
 )
-from engine.attribution.grad_cam import Observation, Observer
-from engine.attribution.method import attribution_method
+from engine.attention.prefetching import fetched_ahead
+from engine.attribution.method import grid_method
+from engine.attribution.observation import Observation, Observer
 from engine.attribution.scaling import is_dead
 from engine.data.images import image_batches
 from engine.data.manifest import ImageManifest
@@ -44,8 +45,9 @@ class ExtractionConfig:
             `fp32`; or `bf16`, which runs the network under autocast; maps and pooling stay in float32.
         batch_size: Pictures at once; the result does not depend on it.
         weighting: `sum` or `authors`, weights of the pooled vectors (`engine.attention.pooling`).
-        method: The attribution method.
-        workers: Processes that decode pictures; 0 decodes in this one.
+        method: The attribution method, one of `engine.attribution.method.GRID_METHODS`.
+        workers: Processes that decode pictures; 0 decodes in a thread of this one, while the
+            network computes.
     """
 
     precision: str = "fp32"
@@ -62,7 +64,7 @@ class ExtractionConfig:
             object.__setattr__(self, "precision", fastest_precision())
         if self.weighting not in WEIGHTINGS:
             raise UnknownOption.of("weighting", self.weighting, WEIGHTINGS)
-        attribution_method(self.method)
+        grid_method(self.method)
         if self.batch_size < 1:
             raise InvalidInput(f"batch_size must be at least 1, got {self.batch_size}")
         if self.workers < 0:
@@ -99,7 +101,9 @@ class Extraction:
     Attributes:
         rows: Positions in the manifest.
         logits: Before any softmax.
-        features: The target layer's output, averaged over its grid.
+        features: What the network's last linear layer reads, which a refitted head reads too: for
+            most convolutional networks the target layer's output averaged over its grid, for a
+            vision transformer its class token. Without such a layer the average over the grid.
         maps_true: Raw attention maps of the labelled class, at least 0.
         maps_predicted: Raw attention maps of the class with the highest logit, at least 0.
         core_vectors: Features pooled by the true class's map.
@@ -110,7 +114,7 @@ class Extraction:
 
     rows: Int[np.ndarray, " n"]
     logits: Float[np.ndarray, "n c"]
-    features: Float[np.ndarray, "n d"]
+    features: Float[np.ndarray, "n f"]
     maps_true: Float[np.ndarray, "n h w"]
     maps_predicted: Float[np.ndarray, "n h w"]
     core_vectors: Float[np.ndarray, "n d"]
@@ -163,9 +167,10 @@ def extract(
     )
     done = 0
     arrays: dict[str, np.ndarray] = {}
-    with _observer(classifier, config, torch.device(device)) as observe:
-        for images, labels, _ in batches:
-            given = _extract_batch(observe, images, labels, config, classifier.class_names)
+    ready = batches if config.workers else fetched_ahead(batches)
+    with ready_to_extract(classifier, config, torch.device(device)) as observe:
+        for images, labels, _ in ready:
+            given = extract_batch(observe, images, labels, config, classifier.class_names)
             arrays = arrays or _empty_like(given, len(rows))
             for name, values in given.items():
                 arrays[name][done : done + len(labels)] = values.cpu().numpy()
@@ -175,13 +180,22 @@ def extract(
 
 
 @contextmanager
-def _observer(
+def ready_to_extract(
     classifier: Classifier, config: ExtractionConfig, device: torch.device
 ) -> Iterator[Observer]:
-    """Prepare a private copy of the network: channels last, on the device, in the precision."""
+    """Prepare a private copy of the network: channels last, on the device, in the precision.
+
+    Args:
+        classifier: The network; it is left as found.
+        config: Precision and method.
+        device: Where to compute.
+
+    Yields:
+        A function from preprocessed pictures to an `Observation`.
+    """
     module = copy.deepcopy(classifier.module).to(device=device)
     module = module.to(memory_format=torch.channels_last)
-    method = attribution_method(config.method)
+    method = grid_method(config.method)
 
     def precision() -> AbstractContextManager[object]:
         if config.precision == "fp32":
@@ -198,13 +212,28 @@ def _observer(
         yield forward
 
 
-def _extract_batch(
+def extract_batch(
     observe: Observer,
     images: Float[torch.Tensor, "n 3 H W"],
     labels: Int[torch.Tensor, " n"],
     config: ExtractionConfig,
     class_names: tuple[str, ...],
 ) -> dict[str, torch.Tensor]:
+    """Make everything that an `Extraction` holds of one batch, from one forward pass.
+
+    Args:
+        observe: From `ready_to_extract`.
+        images: Preprocessed pictures.
+        labels: Their true classes.
+        config: How features are weighed.
+        class_names: One per logit.
+
+    Returns:
+        Arrays by the names of `Extraction`'s attributes.
+
+    Raises:
+        ModelMismatch: If the network has another number of logits.
+    """
     seen = observe(images)
     check_classes(seen.logits, class_names)
     true = labels.to(seen.logits.device)
@@ -215,7 +244,7 @@ def _extract_batch(
     environment = environment_weights(maps_true, config.weighting)
     return {
         "logits": seen.logits,
-        "features": seen.activations.mean(dim=(2, 3)),
+        "features": seen.features,
         "maps_true": maps_true,
         "maps_predicted": maps_predicted,
         "core_vectors": attention_pool(seen.activations, core),

@@ -12,16 +12,19 @@ from jaxtyping import Float, Float32, Int, Int64
 
 from engine.attention.extraction import ExtractionConfig
 from engine.attribution.grad_cam import GradCam
+from engine.attribution.gradient_cam import GradientCam
+from engine.attribution.method import grid_method
+from engine.attribution.observation import ForwardPass, forward_passes
 from engine.data.images import image_batches
 from engine.data.manifest import ImageManifest
-from engine.errors import ModelMismatch
+from engine.errors import InvalidInput, ModelMismatch
 from engine.models.classifier import Classifier, head_of
 from engine.progress import Progress, ignore_progress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LinearHead:
-    """A last layer on globally averaged features: `logits = features @ weight.T + bias`."""
+    """A last layer on what the network's own one reads: `logits = features @ weight.T + bias`."""
 
     weight: Float[np.ndarray, "c d"]
     bias: Float[np.ndarray, " c"]
@@ -32,11 +35,13 @@ def _passes(
     classifier: Classifier,
     rows: Int[np.ndarray, " m"],
     config: ExtractionConfig,
-    take: Callable[[int, Float[torch.Tensor, "n d h w"]], None],
+    take: Callable[[ForwardPass], None],
     on_progress: Progress,
     device: str,
+    *,
+    differentiated: bool = False,
 ) -> None:
-    """Run the backbone over some rows and hand each batch's activations to `take`."""
+    """Run the network over some rows and hand each batch's forward pass to `take`."""
     module = classifier.module.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     batches = image_batches(
         manifest,
@@ -46,18 +51,18 @@ def _passes(
         workers=config.workers,
     )
     done = 0
-    with GradCam().observing(classifier) as observe, torch.inference_mode():
+    with forward_passes(classifier, differentiated=differentiated) as run:
         assert module is classifier.module  # `to` moves a module in place
         for batch in batches:
             images = batch.images.to(device, memory_format=torch.channels_last)
             with torch.autocast(device, torch.bfloat16, enabled=config.precision == "bf16"):
-                activations = observe(images).activations
-            take(done, activations.float())
+                seen = run(images)
+            take(seen)
             done += len(batch.rows)
             on_progress(done, len(rows))
 
 
-def gap_features(
+def head_features(
     manifest: ImageManifest,
     classifier: Classifier,
     rows: Int[np.ndarray, " m"],
@@ -66,18 +71,19 @@ def gap_features(
     device: str = "cpu",
     on_progress: Progress = ignore_progress,
 ) -> Float32[np.ndarray, "m d"]:
-    """Average the target layer's output over its grid, for some rows.
+    """Give what the network's last linear layer reads, for some rows.
 
     Args:
         manifest: The data set.
-        classifier: The network; its last layer takes no part.
+        classifier: The network; what its last layer makes of the features takes no part.
         rows: The rows wanted.
         config: Precision, batch size and workers.
         device: `cpu` or `cuda`.
         on_progress: Told (images done, images in all); may raise `Cancelled`.
 
     Returns:
-        Features in the order of `rows`.
+        Features in the order of `rows`; averages over the target layer's grid where the network
+        has no such layer.
 
     Raises:
         ManifestError: A picture cannot be read.
@@ -88,11 +94,92 @@ def gap_features(
         classifier,
         rows,
         config,
-        lambda _start, activations: found.append(activations.mean(dim=(2, 3)).cpu().numpy()),
+        lambda seen: found.append(seen.features.cpu().numpy()),
         on_progress,
         device,
     )
     return np.concatenate(found).astype(np.float32)
+
+
+def class_maps_under_heads(
+    manifest: ImageManifest,
+    classifier: Classifier,
+    heads: Sequence[LinearHead],
+    rows: Int[np.ndarray, " m"],
+    config: ExtractionConfig,
+    *,
+    device: str = "cpu",
+    on_progress: Progress = ignore_progress,
+) -> tuple[Int64[np.ndarray, "r m"], Float32[np.ndarray, "r m c h w"]]:
+    """Give every class's attention map under several heads on one backbone, in one pass.
+
+    Behind global average pooling the gradient of a logit is the head's weight over the number of
+    cells; elsewhere the features are differentiated along that weight.
+
+    Args:
+        manifest: The data set.
+        classifier: The network; must end in one linear layer.
+        heads: r last layers of as many classes.
+        rows: The rows wanted.
+        config: Precision, batch size, workers, and the method: GradCAM or one of its kin.
+        device: `cpu` or `cuda`.
+        on_progress: Told (images done, images in all); may raise `Cancelled`.
+
+    Returns:
+        The predicted class for each head and row, and the raw map of each class.
+
+    Raises:
+        ModelMismatch: The network does not end so.
+        InvalidInput: The method makes its maps of no gradient.
+        ManifestError: A picture cannot be read.
+    """
+    if head_of(classifier) is None:
+        msg = (
+            f"{classifier.architecture} does not end in one linear layer, so there are no maps "
+            "under other heads; fine-tune instead"
+        )
+        raise ModelMismatch(msg)
+    method = grid_method(config.method)
+    if not isinstance(method, GradientCam):
+        msg = (
+            f"{config.method} makes its maps of no gradient, so one pass cannot serve several "
+            "heads; set extraction.method to grad_cam, or evaluation.attention to false"
+        )
+        raise InvalidInput(msg)
+    stacked = np.stack([head.weight for head in heads]).astype(np.float32)  # (r, c, d)
+    weights = torch.from_numpy(stacked).to(device)
+    biases = torch.from_numpy(np.stack([h.bias for h in heads]).astype(np.float32)).to(device)
+    predicted: list[np.ndarray] = []
+    maps: list[np.ndarray] = []
+
+    def take(seen: ForwardPass) -> None:
+        logits = torch.einsum("nd,rcd->rnc", seen.features, weights) + biases[:, None]
+        predicted.append(logits.argmax(dim=2).cpu().numpy())
+        maps.append(_maps_along(seen, method, weights).cpu().numpy())
+
+    _passes(manifest, classifier, rows, config, take, on_progress, device, differentiated=True)
+    return (
+        np.concatenate(predicted, axis=1).astype(np.int64),
+        np.concatenate(maps, axis=1).astype(np.float32),
+    )
+
+
+def _maps_along(
+    seen: ForwardPass, method: GradientCam, weights: Float[torch.Tensor, "r c d"]
+) -> Float[torch.Tensor, "r n c h w"]:
+    """Give the map of each head's each class from one forward pass."""
+    n = len(seen.features)
+    along_first = seen.gradient_along(weights[0, 0].expand(n, -1))
+    if isinstance(method, GradCam) and along_first.shape[2:] == (1, 1):
+        # The gradient is the weight over the number of cells: one product for all heads.
+        cells = seen.activations.shape[2] * seen.activations.shape[3]
+        return torch.einsum("ndhw,rcd->rnchw", seen.activations, weights / cells).relu()
+    maps = [
+        method.combine(seen.activations, seen.gradient_along(vector.expand(n, -1))).relu()
+        for vector in weights.flatten(0, 1)
+    ]
+    grid = seen.activations.shape[2:]
+    return torch.stack(maps).reshape(*weights.shape[:2], n, *grid).transpose(1, 2)
 
 
 def maps_under_heads(
@@ -107,14 +194,12 @@ def maps_under_heads(
 ) -> tuple[Int64[np.ndarray, "r m"], Float32[np.ndarray, "r m h w"]]:
     """Give the predicted-class attention maps of several heads on one backbone, in one pass.
 
-    GradCAM's closed form: `A = ReLU(sum_k W_ck a_k / (h w))`, see `engine.attribution.grad_cam`.
-
     Args:
         manifest: The data set.
-        classifier: The network; must end in global average pooling and one linear layer.
-        heads: r last layers.
+        classifier: The network; must end in one linear layer.
+        heads: r last layers of as many classes.
         rows: The rows wanted.
-        config: Precision, batch size and workers.
+        config: Precision, batch size, workers, and the method: GradCAM or one of its kin.
         device: `cpu` or `cuda`.
         on_progress: Told (images done, images in all); may raise `Cancelled`.
 
@@ -123,33 +208,11 @@ def maps_under_heads(
 
     Raises:
         ModelMismatch: The network does not end so.
+        InvalidInput: The method makes its maps of no gradient.
         ManifestError: A picture cannot be read.
     """
-    if head_of(classifier) is None:
-        msg = (
-            f"{classifier.architecture} does not end in global average pooling and one linear "
-            "layer, so maps under other heads have no closed form; fine-tune instead"
-        )
-        raise ModelMismatch(msg)
-    weights = [torch.from_numpy(h.weight.astype(np.float32)).to(device) for h in heads]
-    biases = [torch.from_numpy(h.bias.astype(np.float32)).to(device) for h in heads]
-    predicted: list[np.ndarray] = []
-    maps: list[np.ndarray] = []
-
-    def take(_start: int, activations: torch.Tensor) -> None:
-        cells = activations.permute(0, 2, 3, 1).flatten(1, 2)  # (n, hw, d)
-        pooled = cells.mean(dim=1)
-        classes = [(pooled @ w.T + b).argmax(dim=1) for w, b in zip(weights, biases, strict=True)]
-        raw = [
-            torch.bmm(cells, (w[c] / cells.shape[1]).unsqueeze(2)).squeeze(2)
-            for w, c in zip(weights, classes, strict=True)
-        ]
-        grids = torch.stack(raw).relu().reshape(len(weights), -1, *activations.shape[2:])
-        predicted.append(torch.stack(classes).cpu().numpy())
-        maps.append(grids.cpu().numpy())
-
-    _passes(manifest, classifier, rows, config, take, on_progress, device)
-    return (
-        np.concatenate(predicted, axis=1).astype(np.int64),
-        np.concatenate(maps, axis=1).astype(np.float32),
+    predicted, maps = class_maps_under_heads(
+        manifest, classifier, heads, rows, config, device=device, on_progress=on_progress
     )
+    chosen = predicted[:, :, None, None, None]
+    return predicted, np.take_along_axis(maps, chosen, axis=2)[:, :, 0]

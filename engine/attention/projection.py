@@ -1,4 +1,4 @@
-"""From many dimensions to two: principal components, UMAP, and how far the result can be trusted."""
+"""From many dimensions to few: principal components, UMAP, and how far the result can be trusted."""
 
 import warnings
 from dataclasses import dataclass
@@ -39,15 +39,16 @@ class PrincipalComponents:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Plane:
-    """Two coordinates for every row.
+class Embedding:
+    """A few coordinates for every row.
 
     Attributes:
         coordinates: One row a point; axes have no meaning of their own under UMAP.
-        method: `umap`, or `principal components` where there were too few rows for UMAP.
+        method: `umap`, or `principal components` where there were too few rows for UMAP
+            or where they were asked for.
     """
 
-    coordinates: Float[np.ndarray, "n 2"]
+    coordinates: Float[np.ndarray, "n k"]
     method: str
 
 
@@ -110,27 +111,29 @@ def _largest(
     return values[::-1], vectors[:, ::-1]
 
 
-def to_plane(
+def embed(
     points: Float[np.ndarray, "n p"],
     fit: Bool[np.ndarray, " n"],
     *,
     n_neighbors: int,
     min_dist: float,
     seed: int,
+    dimension: int = 2,
     fit_at_most: int = 100_000,
-) -> Plane:
-    """Lay points out in the plane by UMAP (McInnes, Healy, Melville 2018), fitted on some of them.
+) -> Embedding:
+    """Lay points out in few dimensions by UMAP (McInnes, Healy, Melville 2018), fitted on some.
 
     The other points are put in by `transform`, so the fitted points' coordinates do not depend on
-    them. With fewer than four times `n_neighbors` fitted points UMAP has nothing to unfold, and
-    the first two principal components are given instead.
+    them. With fewer than four times `n_neighbors` fitted points, or hardly more than twice the
+    dimension, UMAP has nothing to unfold, and as many principal components are given instead.
 
     Args:
         points: All points, finite.
         fit: True for those to fit on.
         n_neighbors: Neighbours that count as near, at least 2.
-        min_dist: Least distance between points in the plane; 0 packs clusters tightly.
+        min_dist: Least distance between points afterwards; 0 packs clusters tightly.
         seed: Of the layout, in [0, 2**31).
+        dimension: Coordinates wanted, at least 1.
         fit_at_most: Of more fitted points than this a random part is fitted, and the rest is
             put in like the others.
 
@@ -139,15 +142,13 @@ def to_plane(
         on one machine.
     """
     chosen = np.flatnonzero(fit)
-    if len(chosen) < 4 * n_neighbors:
-        flat = principal_components(points[chosen], 2).apply(points)
-        padded = np.pad(flat, ((0, 0), (0, 2 - flat.shape[1])))
-        return Plane(coordinates=padded, method="principal components")
+    if len(chosen) < max(4 * n_neighbors, 2 * dimension + 2):
+        return first_components(points, fit, dimension)
     if len(chosen) > fit_at_most:
         rng = np.random.default_rng(seed)
         chosen = np.sort(rng.choice(chosen, fit_at_most, replace=False))
     others = np.setdiff1d(np.arange(len(points)), chosen)
-    coordinates = np.empty((len(points), 2), dtype=np.float32)
+    coordinates = np.empty((len(points), dimension), dtype=np.float32)
 
     with threadpool_limits(limits=1), warnings.catch_warnings():
         # said about disconnected graphs, which well separated clusters give, and of a part of the
@@ -156,7 +157,7 @@ def to_plane(
         from umap import UMAP  # seconds of compilation, paid only where it is needed
 
         mapper = UMAP(
-            n_components=2,
+            n_components=dimension,
             n_neighbors=n_neighbors,
             min_dist=min_dist,
             random_state=seed,
@@ -166,12 +167,30 @@ def to_plane(
         coordinates[chosen] = mapper.fit_transform(np.ascontiguousarray(points[chosen]))
         if len(others):
             coordinates[others] = mapper.transform(np.ascontiguousarray(points[others]))
-    return Plane(coordinates=_without_gaps(coordinates, chosen), method="umap")
+    return Embedding(coordinates=_without_gaps(coordinates, chosen), method="umap")
+
+
+def first_components(
+    points: Float[np.ndarray, "n p"], fit: Bool[np.ndarray, " n"], dimension: int
+) -> Embedding:
+    """Give the first principal components of some points, as coordinates of all.
+
+    Args:
+        points: All points, finite.
+        fit: True for those to fit on, at least two.
+        dimension: Coordinates wanted, at least 1; zeros where the points span fewer.
+
+    Returns:
+        Coordinates, float32.
+    """
+    flat = principal_components(points[fit], dimension).apply(points)
+    padded = np.pad(flat, ((0, 0), (0, dimension - flat.shape[1])))
+    return Embedding(coordinates=padded, method="principal components")
 
 
 def _without_gaps(
-    coordinates: Float[np.ndarray, "n 2"], placed: np.ndarray
-) -> Float[np.ndarray, "n 2"]:
+    coordinates: Float[np.ndarray, "n k"], placed: np.ndarray
+) -> Float[np.ndarray, "n k"]:
     """Put rows that UMAP could not place (NaN: no neighbour at all) at the placed rows' mean."""
     lost = ~np.isfinite(coordinates).all(axis=1)
     if not lost.any():
@@ -183,12 +202,12 @@ def _without_gaps(
 
 def trustworthiness(
     vectors: Float[np.ndarray, "n d"],
-    coordinates: Float[np.ndarray, "n 2"],
+    coordinates: Float[np.ndarray, "n k"],
     *,
     seed: int,
     n_neighbors: int = 15,
 ) -> float:
-    """Say how many neighbours in the plane are neighbours in truth (Venna & Kaski 2001, eq. 1).
+    """Say how many neighbours after a projection are true ones (Venna & Kaski 2001, eq. 1).
 
     Args:
         vectors: The points before the projection.
@@ -197,7 +216,7 @@ def trustworthiness(
         n_neighbors: Neighbours compared; fewer than half of the points are used at most.
 
     Returns:
-        A number in [0, 1]; 1 when every neighbour in the plane is a true one.
+        A number in [0, 1]; 1 when every neighbour after it is a true one.
 
     Raises:
         InvalidInput: There are fewer than three points.

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from jaxtyping import Float32, Int64
 
-from engine.attribution.grad_cam import GradCam
+from engine.attribution.method import grid_method
 from engine.data.images import to_tensor
 from engine.data.pictures import open_picture
 from engine.models.classifier import Classifier
@@ -35,6 +35,7 @@ def look_at(
     paths: Sequence[Path],
     *,
     batch_size: int = 16,
+    method: str = "grad_cam",
     on_progress: Progress = ignore_progress,
 ) -> Sightings:
     """Run a classifier on pictures by path.
@@ -43,6 +44,7 @@ def look_at(
         classifier: The classifier; left as found.
         paths: At least one picture.
         batch_size: Pictures at once.
+        method: The attribution method, one that gives maps on the grid.
         on_progress: Told (pictures done, pictures in all); may raise `Cancelled`.
 
     Returns:
@@ -50,9 +52,10 @@ def look_at(
 
     Raises:
         ManifestError: A picture cannot be decoded.
+        InvalidInput: The method is unknown, or gives maps of pixels.
     """
     predicted, confidence, maps = [], [], []
-    with GradCam().observing(classifier) as observe:
+    with grid_method(method).observing(classifier) as observe:
         for start in range(0, len(paths), batch_size):
             part = paths[start : start + batch_size]
             images = torch.stack(

@@ -8,12 +8,19 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from engine.attention.presets import check_option, check_range, preset_options
-from engine.attention.projection import principal_components, to_plane, trustworthiness
+from engine.attention.projection import (
+    embed,
+    first_components,
+    principal_components,
+    trustworthiness,
+)
 from engine.errors import InvalidInput, MisalignedRows
 from engine.progress import Progress, ignore_progress
 from engine.randomness import integer_seed
 
 UMAP_ON = ("components", "vectors")
+METHODS = ("umap", "principal_components")
+MOST_DIMENSIONS = 32
 
 _PRESETS: Mapping[str, Mapping[str, Any]] = {
     "paper": {"umap_on": "vectors"},
@@ -27,14 +34,19 @@ class SpaceConfig:
 
     Attributes:
         components: Principal components kept, at least 2.
+        dimension: Coordinates of the space, in [2, 32], no more than `components`. Queries,
+            spreading and clusters use all of them; a picture of the space shows the first two.
+        method: `umap`, or `principal_components`: the first of them, nothing unfolded.
         n_neighbors: UMAP's neighbours, at least 2; 5 in the authors' code.
-        min_dist: UMAP's least distance in the plane, in [0, 1).
+        min_dist: UMAP's least distance between points, in [0, 1).
         standardise: Bring every dimension of the vectors to variance 1 first.
         umap_on: `components`, or `vectors` (paper and authors: no principal components before).
         fit_at_most: Of more training rows than this a random part is fitted, the rest put in.
     """
 
     components: int = 32
+    dimension: int = 2
+    method: str = "umap"
     n_neighbors: int = 15
     min_dist: float = 0.0
     standardise: bool = False
@@ -43,6 +55,13 @@ class SpaceConfig:
 
     def __post_init__(self) -> None:
         check_range("space.components", self.components, low=2)
+        check_range("space.dimension", self.dimension, low=2, high=MOST_DIMENSIONS)
+        if self.dimension > self.components:
+            raise InvalidInput(
+                f"space.dimension must be at most space.components, got {self.dimension} and "
+                f"{self.components}"
+            )
+        check_option("space.method", self.method, METHODS)
         check_range("space.n_neighbors", self.n_neighbors, low=2)
         check_range("space.min_dist", self.min_dist, low=0, high=1, open_high=True)
         check_range("space.fit_at_most", self.fit_at_most, low=4 * self.n_neighbors)
@@ -66,12 +85,12 @@ class AttentionSpace:
         environment_components: Principal components of the inverse-weighted features.
         core_trustworthiness: Of the core coordinates, in [0, 1], on fitted rows.
         environment_trustworthiness: Of the environment coordinates, in [0, 1], on fitted rows.
-        method: `umap`, or `principal components` where there were too few rows for UMAP.
+        method: `umap`, or `principal components`: as asked, or for want of rows.
     """
 
     rows: Int[np.ndarray, " m"]
-    core: Float[np.ndarray, "m 2"]
-    environment: Float[np.ndarray, "m 2"]
+    core: Float[np.ndarray, "m k"]
+    environment: Float[np.ndarray, "m k"]
     core_components: Float[np.ndarray, "m p"]
     environment_components: Float[np.ndarray, "m q"]
     core_trustworthiness: float
@@ -86,7 +105,7 @@ class AttentionSpace:
 class _Layout:
     """One half of the space: of the core vectors, or of the environment vectors."""
 
-    coordinates: Float[np.ndarray, "m 2"]
+    coordinates: Float[np.ndarray, "m k"]
     components: Float[np.ndarray, "m p"]
     trustworthiness: float
     method: str
@@ -174,18 +193,22 @@ def _lay_out(
         vectors = (vectors - fitted.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
         vectors = vectors.astype(np.float32)
     components = principal_components(vectors[fit], config.components).apply(vectors)
-    plane = to_plane(
-        components if config.umap_on == "components" else vectors.astype(np.float32),
-        fit,
-        n_neighbors=config.n_neighbors,
-        min_dist=config.min_dist,
-        seed=seed,
-        fit_at_most=config.fit_at_most,
-    )
-    trust = trustworthiness(vectors[fit], plane.coordinates[fit], seed=seed)
+    if config.method == "umap":
+        found = embed(
+            components if config.umap_on == "components" else vectors.astype(np.float32),
+            fit,
+            n_neighbors=config.n_neighbors,
+            min_dist=config.min_dist,
+            seed=seed,
+            dimension=config.dimension,
+            fit_at_most=config.fit_at_most,
+        )
+    else:
+        found = first_components(vectors.astype(np.float32), fit, config.dimension)
+    trust = trustworthiness(vectors[fit], found.coordinates[fit], seed=seed)
     return _Layout(
-        coordinates=plane.coordinates,
+        coordinates=found.coordinates,
         components=components,
         trustworthiness=trust,
-        method=plane.method,
+        method=found.method,
     )

@@ -20,11 +20,12 @@ Root = Annotated[
     typer.Option("--data-root", envvar="GAZECHECK_DATA_ROOT", help="Where data sets are built."),
 ]
 INFO_FILE = "dataset.json"
+NAMES = "noisy, patch, shapes, shapes4, solar, stampbirds, stampbirds-full"
 
 
 @data_app.command()
 def build(
-    name: Annotated[str, typer.Argument(help="shapes, solar, stampbirds or stampbirds-full.")],
+    name: Annotated[str, typer.Argument(help=f"One of {NAMES}.")],
     cache: Cache = Path("var/cache"),
     data_root: Root = Path("var/data"),
     as_json: AsJson = False,
@@ -46,7 +47,7 @@ def build(
 
 @data_app.command()
 def fetch(
-    name: Annotated[str, typer.Argument(help="shapes, solar, stampbirds or stampbirds-full.")],
+    name: Annotated[str, typer.Argument(help=f"One of {NAMES}.")],
     cache: Cache = Path("var/cache"),
     as_json: AsJson = False,
 ) -> None:

@@ -1,14 +1,11 @@
-"""Answers from a data set's true regions, joined outside the packages that rank and spread."""
+"""Answers to a run's queries from its data set's true regions."""
 
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.data.regions import object_region, spurious_region
-from engine.errors import InvalidInput
-from engine.labeling.votes import Vote, VoteTable
-from engine.randomness import generator
-from engine.simulation.annotator import SimulatedAnnotator
+from engine.benches.answers import CrowdConfig, TrueAnswers, simulate_crowd
+from engine.labeling.votes import VoteTable
 
 if TYPE_CHECKING:
     from engine.pipeline.run import Run
@@ -21,22 +18,13 @@ def simulate_votes(run: "Run") -> VoteTable:
         run: Its manifest must name true regions.
 
     Returns:
-        One vote per query.
+        One vote per query, those about validation images behind the others.
 
     Raises:
         InvalidInput: The manifest names no region.
     """
-    manifest, maps = run.load("manifest"), run.load("extraction").maps_true
-    annotator = SimulatedAnnotator(rng=generator(run.config.seed, "simulated annotator"))
-    votes = []
-    for row in np.asarray(run.load("queries").rows).tolist():
-        region, cue = object_region(manifest, row), spurious_region(manifest, row)
-        if region is None and cue is None:
-            msg = (
-                f"--simulate needs true regions, but row {row} ({manifest.records[row].image_id}) "
-                "has neither mask, box nor spurious_mask; give --votes FILE instead"
-            )
-            raise InvalidInput(msg)
-        said = annotator.answer(np.asarray(maps[row]), region, cue)
-        votes.append(Vote(row=row, annotator="simulated", answer=said.answer, seconds=said.seconds))
-    return VoteTable.of(votes)
+    truth = TrueAnswers(run.load("manifest"), run.load("extraction").maps_true)
+    rows = np.asarray(run.load("queries").rows).tolist()
+    if run.config.validation.budget:
+        rows += np.asarray(run.load("queries_val").rows).tolist()
+    return simulate_crowd(truth, rows, CrowdConfig(), seed=run.config.seed)

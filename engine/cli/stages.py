@@ -13,6 +13,7 @@ import typer
 
 from engine.artifacts import codecs
 from engine.cli.console import ConsoleWatcher
+from engine.cli.offers import priced, print_offers
 from engine.cli.report import print_comparison, summary
 from engine.cli.store import DEFAULT_STORE, AsJson, StoreFolder
 
@@ -46,7 +47,7 @@ STAGES = {
     "classifier": "Load or train the classifier under study.",
     "extraction": "Compute where the classifier looks, for every image, in one pass.",
     "space": "Build the attention space.",
-    "budget": "Propose how many images to ask about.",
+    "budget": "Propose how many images to ask about, and price it.",
     "queries": "Pick the images to ask about.",
     "votes": "Freeze the answers.",
     "labels": "Aggregate the answers into attention labels.",
@@ -147,9 +148,14 @@ def _make_stage(stage: str) -> Callable[[Any, ConsoleWatcher], Any]:
             artifact, value = run.ensure(name), run.load(name)
             facts = {"kind": artifact.kind, "key": artifact.key, "path": str(artifact.path)}
             results.append({"stage": name, **facts, **summary(artifact.kind, value)})
+            if name == "budget":
+                results[-1] |= priced(run, value)
         return results[0] if len(results) == 1 else results
 
     return act
+
+
+_PRICES = ("price", "pricing", "offers")
 
 
 def _print_stages(result: Any) -> None:
@@ -158,7 +164,10 @@ def _print_stages(result: Any) -> None:
             print_comparison(made)
             continue
         for name, value in made.items():
-            print(f"{name:<14} {value}")
+            if made["kind"] != "budget" or name not in _PRICES:
+                print(f"{name:<14} {value}")
+        if made["kind"] == "budget":
+            print_offers(made)
 
 
 def _make_all(run: Any, watcher: ConsoleWatcher) -> dict[str, Any]:

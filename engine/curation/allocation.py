@@ -17,11 +17,13 @@ __all__ = [
     "Allocation",
     "AllocationConfig",
     "allocate",
+    "effective_sizes",
     "largest_remainder",
     "spread_weights",
 ]
 
-WEIGHTS = ("equal", "spread_mean", "spread_median")
+WEIGHTS = ("equal", "effective_size", "spread_mean", "spread_median")
+BY_CLASS = ("equal", "effective_size")
 ROUNDINGS = ("largest_remainder", "truncate")
 
 _PRESETS: Mapping[str, Mapping[str, Any]] = {
@@ -40,8 +42,10 @@ class AllocationConfig:
     """How the budget is shared.
 
     Attributes:
-        weights: `equal` (classes equal, and inside a class its cells), or by how widely a group
-            spreads: `spread_mean` (paper, equations 3 to 6), `spread_median` (authors).
+        weights: `equal` (classes equal, and inside a class its cells); `effective_size` (classes
+            equal, inside a class a cell by the root of how many images its scores amount to); or by
+            how widely a group spreads: `spread_mean` (paper, equations 3 to 6), `spread_median`
+            (authors).
         rounding: `largest_remainder` (the sum is exact) or `truncate` (authors: fewer are drawn).
         capped: No group gets more than it has; what is left goes to the others.
         at_least_one: Under `spread_*`, a group whose members coincide gets one image, not none.
@@ -55,9 +59,9 @@ class AllocationConfig:
     def __post_init__(self) -> None:
         check_option("allocation.weights", self.weights, WEIGHTS)
         check_option("allocation.rounding", self.rounding, ROUNDINGS)
-        if self.weights == "equal" and (self.rounding == "truncate" or not self.capped):
+        if self.weights in BY_CLASS and (self.rounding == "truncate" or not self.capped):
             raise InvalidInput(
-                "equal weights are capped and rounded by the largest remainder; take "
+                f"{self.weights.replace('_', ' ')} weights are capped and rounded by the largest remainder; take "
                 "weights 'spread_mean' or 'spread_median' for the authors' rounding"
             )
 
@@ -92,6 +96,8 @@ def allocate(
     space: AttentionSpace,
     size: int,
     config: AllocationConfig | None = None,
+    *,
+    importance: Float[np.ndarray, " m"] | None = None,
 ) -> Allocation:
     """Decide how many images each feature group gives to a subset.
 
@@ -101,6 +107,8 @@ def allocate(
         space: Of the same images; only its coordinates' spread is used.
         size: Images in all, at least 1.
         config: How; the defaults if left out.
+        importance: How much each of the space's images counts, at least 0, for the weights
+            `effective_size`; all the same if left out.
 
     Returns:
         A whole number for each non-empty group; the sum is `size`, unless rounding truncates.
@@ -123,11 +131,14 @@ def allocate(
         return_counts=True,
     )
     core, environment, available = cells[:, 0], cells[:, 1], available.astype(np.int64)
-    if chosen.weights == "equal":
+    if chosen.weights in BY_CLASS:
         class_of = np.zeros(len(cells), dtype=np.int64)
         class_of[cell_of.reshape(-1)] = classes[kept]
         strata = class_of if groups.core_is_class else core
-        shares, allotted = _equal(strata, available, size)
+        weights = np.ones(len(cells))
+        if chosen.weights == "effective_size" and importance is not None:
+            weights = np.sqrt(effective_sizes(importance[kept], cell_of.reshape(-1)))
+        shares, allotted = _by_stratum(strata, weights, available, size)
     else:
         joint = spread_weights(
             space.core[kept],
@@ -143,10 +154,36 @@ def allocate(
     )
 
 
-def _equal(
-    strata: Int[np.ndarray, " q"], available: Int[np.ndarray, " q"], size: int
+def effective_sizes(
+    importance: Float[np.ndarray, " k"], cell_of: Int[np.ndarray, " k"]
+) -> Float[np.ndarray, " q"]:
+    """Give the effective size of each cell, `(sum v)^2 / sum v^2` (Kish).
+
+    Args:
+        importance: v, how much each member counts, at least 0.
+        cell_of: The cell of each member, from 0 without gaps.
+
+    Returns:
+        Between 1 and the number of members, which equal members amount to; 0 where all are 0.
+    """
+    exact = importance.astype(np.float64)
+    # ratios alone matter, and squares of tiny numbers would vanish
+    peak = np.zeros(int(cell_of.max(initial=-1)) + 1)
+    np.maximum.at(peak, cell_of, exact)
+    scaled = exact / np.where(peak > 0, peak, 1.0)[cell_of]
+    total = np.bincount(cell_of, weights=scaled)
+    squares = np.bincount(cell_of, weights=scaled**2)
+    sizes: np.ndarray = np.where(squares > 0, total**2 / np.where(squares > 0, squares, 1.0), 0.0)
+    return sizes
+
+
+def _by_stratum(
+    strata: Int[np.ndarray, " q"],
+    weights: Float[np.ndarray, " q"],
+    available: Int[np.ndarray, " q"],
+    size: int,
 ) -> tuple[Float[np.ndarray, " q"], Int[np.ndarray, " q"]]:
-    """Share equally among strata (classes), and inside a stratum equally among its cells.
+    """Share equally among strata (classes), and inside a stratum by its cells' weights.
 
     What a full cell cannot take goes to its own stratum first, and to the others only when the
     whole stratum is full, so that classes stay as balanced as they can be.
@@ -154,11 +191,13 @@ def _equal(
     names, stratum_of = np.unique(strata, return_inverse=True)
     room = np.bincount(stratum_of, weights=available).astype(np.int64)
     budgets = largest_remainder(np.ones(len(names)), size, room)
-    shares = 1.0 / (len(names) * np.bincount(stratum_of)[stratum_of])
+    shares = np.zeros(len(strata))
     allotted = np.zeros(len(strata), dtype=np.int64)
     for stratum, budget in enumerate(budgets.tolist()):
         cells = np.flatnonzero(stratum_of == stratum)
-        allotted[cells] = largest_remainder(np.ones(len(cells)), budget, available[cells])
+        inside = weights[cells] if weights[cells].any() else np.ones(len(cells))
+        shares[cells] = inside / (inside.sum() * len(names))
+        allotted[cells] = largest_remainder(inside, budget, available[cells])
     return shares, allotted
 
 

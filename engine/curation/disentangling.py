@@ -46,7 +46,7 @@ class DisentanglingConfig:
 
     core: str = "class"
     core_k: int = 0
-    environment_k: int = 4
+    environment_k: int = 2
     environment_over: str = "all"
     on: str = "coordinates"
     elbow: str = "chord"
@@ -73,10 +73,13 @@ class FeatureGroups:
         rows: The space's rows of the manifest.
         members: Positions in `rows` of the images kept, rising.
         core: Core group of each image of the space, -1 where it is not kept.
-        environment: Environment cluster of each image, -1 where it is not kept.
+        environment: Environment of each image, -1 where it is not kept: its environment cluster,
+            divided by the cue it shows.
+        cluster: Environment cluster of each image alone, -1 where it is not kept.
+        shown: The cue that each image shows, 0 for none, -1 where it is not kept.
         n_candidates: Images that were to be screened: what a subset's fraction is a fraction of.
         n_core: Number of core groups.
-        n_environment: Number of environment clusters.
+        n_environment: Number of environments.
         core_is_class: A core group lies inside one class (so classes can be balanced).
     """
 
@@ -84,6 +87,8 @@ class FeatureGroups:
     members: Int[np.ndarray, " k"]
     core: Int[np.ndarray, " m"]
     environment: Int[np.ndarray, " m"]
+    cluster: Int[np.ndarray, " m"]
+    shown: Int[np.ndarray, " m"]
     n_candidates: int
     n_core: int
     n_environment: int
@@ -98,6 +103,7 @@ def disentangle(
     *,
     seed: int,
     among: Bool[np.ndarray, " m"] | None = None,
+    shown: Int[np.ndarray, " m"] | None = None,
 ) -> FeatureGroups:
     """Cross core groups with environment clusters that cut across classes (SLIM, 3.4).
 
@@ -111,6 +117,8 @@ def disentangle(
         config: How; the defaults if left out.
         seed: Of the clusters.
         among: True for the images that curation may use (one split); all if left out.
+        shown: The spurious cue that each image shows, 0 for none; it divides the environment
+            clusters further. None is shown if left out.
 
     Returns:
         The groups; only images both kept and `among` are members.
@@ -132,10 +140,12 @@ def disentangle(
     coordinates = chosen.on == "coordinates"
     over = usable if chosen.environment_over == "all" else inside
     points = space.environment if coordinates else space.environment_components
-    environment = np.full(len(space), -1, dtype=np.int64)
+    cluster = np.full(len(space), -1, dtype=np.int64)
     found = _clusters(points[over], chosen.environment_k, chosen, seed, "environment clusters")
-    environment[over] = found
-    environment[~inside] = -1
+    cluster[over] = found
+    cluster[~inside] = -1
+    cue = np.where(inside, 0 if shown is None else shown, -1)
+    environment, n_environment = _crossed(cluster, cue, inside)
     core_points = space.core if coordinates else space.core_components
     core = _core(core_points, classes, inside, chosen, seed)
     return FeatureGroups(
@@ -143,11 +153,26 @@ def disentangle(
         members=np.flatnonzero(inside),
         core=core,
         environment=environment,
+        cluster=cluster,
+        shown=cue,
         n_candidates=int(usable.sum()),
         n_core=int(core.max()) + 1,
-        n_environment=int(found.max()) + 1,
+        n_environment=n_environment,
         core_is_class=chosen.core != "clusters",
     )
+
+
+def _crossed(
+    cluster: Int[np.ndarray, " m"], cue: Int[np.ndarray, " m"], inside: Bool[np.ndarray, " m"]
+) -> tuple[Int[np.ndarray, " m"], int]:
+    """Number the environments, clusters in their order and cues inside them."""
+    n_clusters, n_cues = int(cluster.max()) + 1, int(cue.max()) + 1
+    if n_cues == 1:
+        return cluster, n_clusters
+    environment = np.full(len(cluster), -1, dtype=np.int64)
+    pairs, number = np.unique(cluster[inside] * n_cues + cue[inside], return_inverse=True)
+    environment[inside] = number.reshape(-1)
+    return environment, len(pairs)
 
 
 def _core(

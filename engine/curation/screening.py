@@ -1,16 +1,17 @@
 """Keep the images whose attention is on the core."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from engine.attention.presets import check_option, check_range, preset_options
+from engine.curation.cues import CueConfig, Cues
 from engine.errors import InvalidInput, MisalignedRows
 
-RULES = ("threshold", "better_half", "median_pooled", "none")
+RULES = ("cues", "threshold", "better_half", "median_pooled", "none", "oracle")
 
 _PRESETS: Mapping[str, Mapping[str, Any]] = {
     "paper": {"rule": "median_pooled", "floor": 0.0},
@@ -23,15 +24,20 @@ class ScreeningConfig:
     """Which scores are good enough.
 
     Attributes:
-        rule: `threshold` (score at least `tau`), `better_half` of each class, `median_pooled`
-            (score strictly above the median of all classes together, as the authors do), `none`.
-        tau: Least score kept by `threshold`, in [0, 1].
+        rule: `cues` (every image is kept, and where the answers point to one spurious cue the
+            subset holds it equally often in all classes; see `engine.curation.cues`), `threshold`
+            (score at least `tau`), `better_half` of each class, `median_pooled`
+            (score strictly above the median of all classes together, as the authors do), `none`,
+            or `oracle` (every image's own answer stands in place of its score: yes is kept).
+        tau: Least score kept by `threshold`, in [0, 1]; under `cues`, images below are suspect.
         floor: Least share of a class that is kept whatever the scores, in [0, 1].
+        cues: When a cue is believed.
     """
 
-    rule: str = "threshold"
+    rule: str = "cues"
     tau: float = 0.5
     floor: float = 0.2
+    cues: CueConfig = field(default_factory=CueConfig)
 
     def __post_init__(self) -> None:
         check_option("screening.rule", self.rule, RULES)
@@ -51,12 +57,18 @@ class Screening:
     Attributes:
         kept: True for images kept.
         thresholds: The least score kept in each class; the rule's own threshold where nothing of
-            a class is kept, and 0 for the rule `none`.
-        warnings: Classes that were nearly or wholly lost, in sentences.
+            a class is kept, `tau` under `cues`, and 0 for the rule `none`.
+        suspect: True for images whose attention seems to be on something spurious: those not
+            kept, and under `cues` those that score below `tau`.
+        shown: The cue that each image shows, 0 for none, 1 + c for that of class c; all 0 under
+            every rule but `cues`.
+        warnings: Classes that were nearly or wholly lost, and cues found, in sentences.
     """
 
     kept: Bool[np.ndarray, " m"]
     thresholds: Float[np.ndarray, " c"]
+    suspect: Bool[np.ndarray, " m"]
+    shown: Int[np.ndarray, " m"]
     warnings: tuple[str, ...] = ()
 
 
@@ -65,14 +77,16 @@ def screen(
     classes: Int[np.ndarray, " m"],
     config: ScreeningConfig | None = None,
     *,
+    cues: Cues | None = None,
     class_names: Sequence[str] = (),
 ) -> Screening:
     """Keep the images that score high enough (SLIM, 3.3; the rule is an option).
 
     Args:
-        scores: P(core) of each image, in [0, 1].
+        scores: P(core) of each image, in [0, 1]; for the rule `oracle` from `scores_of_answers`.
         classes: Their classes, from 0.
         config: The rule; the defaults if left out.
+        cues: What `find_cues` found, for the rule `cues`; none were found if left out.
         class_names: For the warnings; `class 0` and so on if left out.
 
     Returns:
@@ -106,9 +120,45 @@ def screen(
             passed = _best(scores[members], least)
         kept[members] = passed
         taken = scores[members][passed]
-        thresholds[class_index] = taken.min() if len(taken) and chosen.rule != "none" else edge
+        by_score = len(taken) and chosen.rule not in ("none", "cues")
+        thresholds[class_index] = taken.min() if by_score else edge
         warnings.extend([f"{name}: {warning}"] if warning else [])
-    return Screening(kept=kept, thresholds=thresholds, warnings=tuple(warnings))
+    by_cue = chosen.rule == "cues"
+    return Screening(
+        kept=kept,
+        thresholds=thresholds,
+        suspect=scores < chosen.tau if by_cue else ~kept,
+        shown=cues.shown if by_cue and cues is not None else np.zeros(len(scores), dtype=np.int64),
+        warnings=(*warnings, *(cues.notes if by_cue and cues is not None else ())),
+    )
+
+
+def scores_of_answers(
+    labels: Int[np.ndarray, " m"], *, split: str = "these images"
+) -> Float[np.ndarray, " m"]:
+    """Put answers in place of scores: what screening would do if every image were asked about.
+
+    This is an ablation for benchmarks, which have an answer for every image; the answers are data
+    like any other, and who gave them is not known here.
+
+    Args:
+        labels: Attention labels: CORE (1), SPURIOUS (0), or UNLABELED (-1) where nobody decided.
+        split: What to call the images in errors.
+
+    Returns:
+        1 for core, 0 for spurious, and one half where undecided: not kept, but the first to be
+        taken where a floor asks for more.
+
+    Raises:
+        InvalidInput: No image has an answer.
+    """
+    if not (labels >= 0).any():
+        raise InvalidInput(
+            f"screening.rule oracle needs an answer for every image, got none for {split}; give "
+            "votes on all of them, or take the rule threshold"
+        )
+    scores: np.ndarray = np.where(labels < 0, 0.5, labels).astype(np.float64)
+    return scores
 
 
 def _passed(
@@ -119,9 +169,11 @@ def _passed(
         return scores >= config.tau, config.tau
     if config.rule == "median_pooled":
         return scores > pooled, pooled
+    if config.rule == "oracle":
+        return scores > 0.5, 1.0
     if config.rule == "better_half":
         return _best(scores, (len(scores) + 1) // 2), 0.0
-    return np.ones(len(scores), dtype=bool), 0.0
+    return np.ones(len(scores), dtype=bool), config.tau if config.rule == "cues" else 0.0
 
 
 def _best(scores: Float[np.ndarray, " p"], n: int) -> Bool[np.ndarray, " p"]:

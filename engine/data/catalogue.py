@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.data import solar, stampbirds, synthetic
+from engine.data import noisy, patch, shapes4, solar, stampbirds, synthetic
 from engine.data.manifest import Split, read_records
 from engine.data.packages import fetch_wheel
 from engine.data.staging import staged_file
@@ -193,6 +193,21 @@ def _fetch_stampbirds_full(cache: Path, on_progress: Progress) -> None:
     fetch_sources(cache, full=True, on_progress=on_progress)
 
 
+def _build_patch(cache: Path, out: Path, on_progress: Progress) -> None:
+    patch.build_patch(cache, out, on_progress=on_progress)
+
+
+def _build_shapes4(cache: Path, out: Path, on_progress: Progress) -> None:
+    del cache  # nothing is fetched
+    shapes4.build_shapes4(out, on_progress=on_progress)
+
+
+def _build_noisy(cache: Path, out: Path, on_progress: Progress) -> None:
+    """Flip labels of `stampbirds`, which is built beside it where it is not there."""
+    source = build_dataset("stampbirds", cache, out.parent, on_progress=on_progress)
+    noisy.build_noisy(source.root, out, on_progress=on_progress)
+
+
 def _build_solar(cache: Path, out: Path, on_progress: Progress) -> None:
     solar.build_solar(cache, out, on_progress=on_progress)
 
@@ -204,7 +219,10 @@ def _fetch_solar(cache: Path, on_progress: Progress) -> None:
 
 
 _ENTRIES = {
+    "noisy": _Entry(build=_build_noisy, fetch=_fetch_stampbirds, layout=noisy.LAYOUT),
+    "patch": _Entry(build=_build_patch, fetch=_fetch_stampbirds, layout=patch.LAYOUT),
     "shapes": _Entry(build=_build_shapes, fetch=None, layout=_SHAPES_LAYOUT),
+    "shapes4": _Entry(build=_build_shapes4, fetch=None, layout=shapes4.LAYOUT),
     "solar": _Entry(build=_build_solar, fetch=_fetch_solar, layout=solar.LAYOUT),
     "stampbirds": _Entry(
         build=_build_stampbirds, fetch=_fetch_stampbirds, layout=stampbirds.LAYOUT

@@ -7,17 +7,22 @@ electroluminescence pictures with an expert's probability of a defect. The stick
 import hashlib
 import json
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import PIL
 from jaxtyping import Bool, Float64, UInt8
 from PIL import Image
 
+from engine.data.description import (
+    count_groups,
+    frozen_backbone_settings,
+    made_with,
+    pixel_warnings,
+    write_information,
+)
 from engine.data.manifest import ImageRecord, Split, read_records, write_records
 from engine.data.packages import fetch_wheel
 from engine.data.pictures import open_picture
@@ -245,8 +250,7 @@ def build_from_cells(
             on_progress(done, len(cells))
         write_records(folder / "manifest.csv", records, CLASS_NAMES)
         (folder / "CREDITS.txt").write_text(_CREDITS, encoding="utf-8")
-        info = _information(records, pixels.hexdigest(), seed)
-        (folder / "dataset.json").write_text(json.dumps(info, indent=1) + "\n", encoding="utf-8")
+        write_information(folder, _information(records, pixels.hexdigest(), seed))
 
 
 def _choose_stickered(
@@ -348,34 +352,18 @@ def _save(
 def _information(records: Sequence[ImageRecord], pixels: str, seed: int) -> dict[str, object]:
     groups = [f"{name}-{state}" for name in CLASS_NAMES for state in ("clean", "sticker")]
     expected = PIXELS_EXPECTED.get(seed)
-    warning = (
-        f"the pixels differ from the reference set's; Pillow {PIL.__version__} resamples "
-        "otherwise, so published figures may not be met to the digit"
-    )
-    found = Counter((record.split, record.group) for record in records)
     return {
         "name": "solar",
         "question": QUESTION,
         "classes": list(CLASS_NAMES),
         "licence": f"{LICENCE}; see CREDITS.txt",
-        "counts": {s.value: {group: found[s, group] for group in groups} for s in Split},
+        "counts": count_groups(records, groups),
         "pixels_sha256": pixels,
         "pixels_expected": expected,
-        "warnings": [] if expected in (None, pixels) else [warning],
+        "warnings": pixel_warnings(pixels, expected),
         "seed": seed,
         "layout": LAYOUT,
-        "made_with": {"pillow": PIL.__version__, "numpy": np.__version__},
+        "made_with": made_with(),
         "package": {"name": PACKAGE, "version": VERSION, "sha256": WHEEL_SHA256},
-        "settings": {
-            "data": {"classes": list(CLASS_NAMES)},
-            "classifier": {
-                "architecture": "timm/tf_efficientnet_lite0",
-                "source": "head",
-                "pretrained": "wheel",
-                "image_size": 224,
-                "c": 1e-3,
-            },
-            "extraction": {"precision": "auto"},
-            "queries": {"budget": 80},
-        },
+        "settings": frozen_backbone_settings(CLASS_NAMES, c=1e-3, budget=80),
     }

@@ -11,16 +11,14 @@ References:
 
 import hashlib
 import io
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
-import PIL
 from jaxtyping import Bool, UInt8
 from PIL import Image
 
@@ -32,9 +30,16 @@ from engine.data.compositing import (
     pose_sprite,
     take_ground,
 )
+from engine.data.description import (
+    frozen_backbone_settings,
+    made_with,
+    pixel_warnings,
+    write_information,
+)
+from engine.data.families import GOLDEN, part_by_family, stream
 from engine.data.manifest import BOX_COLUMNS, Box, ImageRecord, Split, write_records
 from engine.data.staging import staged_folder
-from engine.data.stampbirds_choices import CAMPUS, CLASSES, FAMILY_OF, LICENCE, PLACES
+from engine.data.stampbirds_choices import CLASSES, FAMILY_OF, LICENCE, PLACES
 from engine.data.stampbirds_sources import (
     collect_credits,
     fetch_sources,
@@ -43,8 +48,6 @@ from engine.data.stampbirds_sources import (
 )
 from engine.data.tables import write_table
 from engine.progress import Progress, ignore_progress
-
-_Item = TypeVar("_Item")
 
 LAYOUT = 1
 """Raise it when the recipe changes: sets built before are then built again."""
@@ -55,21 +58,8 @@ PIXELS_EXPECTED: Mapping[tuple[bool, int], str] = {
     (True, 0): "df5c88d7ab5b2848e06f5f083f4dcf6cae387e63c0d230910e0ae48588546397",
 }
 """SHA-256 over all decoded pictures by (full, seed); another Pillow may resample otherwise."""
-SETTINGS: Mapping[str, Any] = {
-    "data": {"classes": list(CLASSES)},
-    "classifier": {
-        "architecture": "timm/tf_efficientnet_lite0",
-        "source": "head",
-        "pretrained": "wheel",
-        "image_size": 224,
-        "c": 1e-4,
-    },
-    "extraction": {"precision": "auto"},
-    "queries": {"budget": 120},
-}
+SETTINGS: Mapping[str, Any] = frozen_backbone_settings(CLASSES, c=1e-4, budget=120)
 
-_SHARES = {Split.TRAIN: 0.55, Split.VALIDATION: 0.17, Split.TEST: 0.28}
-_GOLDEN = 0.6180339887  # its multiples mod 1 spread evenly: any long stretch of train has the skew
 _GREY = (124, 116, 104)
 _BACKGROUND_ONLY, _ON_GREY = "test_bgonly", "test_fggrey"
 _PROBE_COLUMNS = ("id", "probe", "path", "label", "mask", *BOX_COLUMNS, "object")
@@ -143,7 +133,7 @@ class _Studio:
     def _train(self, job: _Job) -> _Drawn:
         rng = _stream(self.plan.seed, job)
         label = job.index % 2
-        agrees = (job.index // 2) * _GOLDEN % 1 < self.plan.skew
+        agrees = (job.index // 2) * GOLDEN % 1 < self.plan.skew
         place = label if agrees else 1 - label
         among = self.cutouts[Split.TRAIN, label]
         cutout = among[int(rng.integers(len(among)))]
@@ -290,8 +280,8 @@ def compose_stampbirds(
         studio = _Studio(
             plan=plan,
             folder=folder,
-            cutouts=_parted(cutouts, [c.label for c in cutouts], families, plan.seed, "fg"),
-            backgrounds=_parted(
+            cutouts=part_by_family(cutouts, [c.label for c in cutouts], families, plan.seed, "fg"),
+            backgrounds=part_by_family(
                 backgrounds, [b.kind for b in backgrounds], places, plan.seed, "bg"
             ),
         )
@@ -303,8 +293,7 @@ def compose_stampbirds(
             on_progress(total.n_pictures, n_pictures)
         _write_tables(folder, total)
         (folder / "CREDITS.txt").write_text(credit, encoding="utf-8")
-        info = _describe(studio, total, name, pixels_expected)
-        (folder / "dataset.json").write_text(json.dumps(info, indent=1) + "\n", encoding="utf-8")
+        write_information(folder, _describe(studio, total, name, pixels_expected))
     return out / "manifest.csv"
 
 
@@ -381,12 +370,6 @@ def _describe(
     studio: _Studio, total: _Total, name: str, pixels_expected: str | None
 ) -> dict[str, Any]:
     found = total.digest.hexdigest()
-    warnings = []
-    if pixels_expected not in (None, found):
-        warnings.append(
-            f"the pixels differ from the reference set's; Pillow {PIL.__version__} resamples "
-            "otherwise, so published figures may not be met to the digit"
-        )
     return {
         "name": name,
         "question": QUESTION,
@@ -395,10 +378,10 @@ def _describe(
         "counts": {kind: dict(counts) for kind, counts in total.counts.items()},
         "pixels_sha256": found,
         "pixels_expected": pixels_expected,
-        "warnings": warnings,
+        "warnings": pixel_warnings(found, pixels_expected),
         "seed": studio.plan.seed,
         "layout": LAYOUT,
-        "made_with": {"pillow": PIL.__version__, "numpy": np.__version__},
+        "made_with": made_with(),
         "objects": {
             f"{split.value}/{CLASSES[label]}": sorted(cutout.name for cutout in among)
             for (split, label), among in studio.cutouts.items()
@@ -411,55 +394,9 @@ def _describe(
     }
 
 
-def _parted(
-    items: Sequence[_Item], kinds: Sequence[int], families: Sequence[str], seed: int, what: str
-) -> dict[tuple[Split, int], list[_Item]]:
-    """Part items of each kind among the splits, whole families each."""
-    parted: dict[tuple[Split, int], list[_Item]] = {}
-    for kind in sorted(set(kinds)):
-        chosen = [index for index, found in enumerate(kinds) if found == kind]
-        splits = split_families([families[i] for i in chosen], _generator(seed, what, kind))
-        for index, split in zip(chosen, splits, strict=True):
-            parted.setdefault((split, kind), []).append(items[index])
-    return parted
-
-
-def split_families(families: Sequence[str], rng: np.random.Generator) -> list[Split]:
-    """Give whole families to splits so that sizes come close to the wanted shares.
-
-    The largest families are given first, each to the split that lacks most.
-
-    Args:
-        families: The family of each item.
-        rng: Settles the order among families of one size.
-
-    Returns:
-        The split of each item.
-    """
-    sizes = Counter(families)
-    order = sorted(sizes)
-    rng.shuffle(order)
-    order.sort(key=lambda family: -sizes[family])
-    wanted = {split: share * len(families) for split, share in _SHARES.items()}
-    given = dict.fromkeys(_SHARES, 0)
-    split_of: dict[str, Split] = {}
-    for family in order:
-        lacking = {split: (wanted[split] - given[split]) / wanted[split] for split in _SHARES}
-        split = Split.TRAIN if family == CAMPUS else max(lacking, key=lambda s: lacking[s])
-        split_of[family] = split
-        given[split] += sizes[family]
-    return [split_of[family] for family in families]
-
-
 def _stream(seed: int, job: _Job) -> np.random.Generator:
     # the recipe's name of the probes' streams is the kind without "test_"
-    return _generator(seed, job.kind.removeprefix("test_"), job.index)
-
-
-def _generator(seed: int, *key: str | int) -> np.random.Generator:
-    """Not `engine.randomness`: the published figures of this set hang on these very pictures."""
-    digest = hashlib.sha256(repr((seed, *key)).encode()).digest()
-    return np.random.default_rng(int.from_bytes(digest[:8], "big"))
+    return stream(seed, job.kind.removeprefix("test_"), job.index)
 
 
 def _box(mask: Bool[np.ndarray, "s s"]) -> Box | None:

@@ -2,7 +2,8 @@
 
 import colorsys
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -29,6 +30,8 @@ class _Plan:
     skew: float
     seed: int
     cue: Cue
+    regions: bool
+    groups: bool
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -40,8 +43,16 @@ class _Plan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Pose:
-    """Where and how a shape stands: centre and radius as shares of the side, turn in radians."""
+class ShapePose:
+    """Where and how a shape stands.
+
+    Attributes:
+        x: Of its centre, as a share of the picture's side.
+        y: Likewise.
+        radius: As a share of the picture's side.
+        turn: In radians.
+        grey: How light it is, in [0, 1].
+    """
 
     x: float
     y: float
@@ -61,6 +72,9 @@ def build_shapes(
     skew: float = 0.95,
     seed: int = 0,
     cue: Cue = "background",
+    train_sizes: Sequence[int] = (),
+    regions: bool = True,
+    groups: bool = True,
 ) -> Path:
     """Build a data set of grey shapes on noise with a coloured cue beside them.
 
@@ -79,6 +93,11 @@ def build_shapes(
         seed: Any integer; the same arguments give the same files.
         cue: `background` tints all but the shape; `patch` puts a coloured square into a corner and
             stores it as `spurious_mask`.
+        train_sizes: How many training images each class has, in the order of the class names
+            (ascending), each at least 1; the sum takes the place of `n_train`. Nothing: the
+            classes are of one size.
+        regions: Whether masks and boxes are written; without them nobody knows where a shape is.
+        groups: Whether groups are named.
 
     Returns:
         The path of `manifest.csv`; root is its folder. Groups are named `<shape>-<colour>`.
@@ -91,14 +110,27 @@ def build_shapes(
             "shapes needs n_classes >= 2, size >= 16, skew in [0, 1] and n_train >= n_classes, got "
             f"n_classes={n_classes}, size={size}, skew={skew}, n_train={n_train}"
         )
-    plan = _Plan(n_classes=n_classes, size=size, skew=skew, seed=seed, cue=cue)
-    counts = {Split.TRAIN: n_train, Split.VALIDATION: n_val, Split.TEST: n_test}
+    if train_sizes and (len(train_sizes) != n_classes or min(train_sizes) < 1):
+        raise InvalidInput(
+            f"shapes needs one train_sizes >= 1 for each of {n_classes} classes, got "
+            f"{', '.join(map(str, train_sizes))}"
+        )
+    plan = _Plan(
+        n_classes=n_classes,
+        size=size,
+        skew=skew,
+        seed=seed,
+        cue=cue,
+        regions=regions,
+        groups=groups,
+    )
     with staged_folder(out) as folder:
         for name in ("images", "masks", "spurious_masks"):
             (folder / name).mkdir()
-        records = [
-            _save(folder, plan, split, index) for split, n in counts.items() for index in range(n)
-        ]
+        jobs = [*_train_jobs(n_classes, n_train, train_sizes)]
+        for split, n in ((Split.VALIDATION, n_val), (Split.TEST, n_test)):
+            jobs += [_paired_job(split, index, n_classes) for index in range(n)]
+        records = [_save(folder, plan, job) for job in jobs]
         write_records(folder / "manifest.csv", records, plan.class_names)
     return out / "manifest.csv"
 
@@ -108,29 +140,56 @@ def _name(names: tuple[str, ...], index: int) -> str:
     return names[place] if turn == 0 else f"{names[place]}{turn + 1}"
 
 
-def _cue_of(plan: _Plan, split: Split, index: int, label: int) -> int:
-    if split is not Split.TRAIN:
-        return index % plan.n_classes
-    turn = index // plan.n_classes
-    if turn * 0.6180339887 % 1 < plan.skew:
-        return label
-    return (label + 1 + turn % (plan.n_classes - 1)) % plan.n_classes
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Job:
+    """A picture to draw: `posed` counts the shapes of a split, `turn` those of its class in train."""
+
+    split: Split
+    index: int
+    posed: int
+    label: int
+    turn: int
 
 
-def _save(folder: Path, plan: _Plan, split: Split, index: int) -> ImageRecord:
-    posed = index if split is Split.TRAIN else index // plan.n_classes
-    label = posed % plan.n_classes
-    tint = _cue_of(plan, split, index, label)
+def _train_jobs(n_classes: int, n_train: int, sizes: Sequence[int]) -> Iterator[_Job]:
+    """Class after class in turn, leaving out those that have all their images."""
+    n_turns = max(sizes, default=-(-n_train // n_classes))
+    order = [
+        (label, turn)
+        for turn in range(n_turns)
+        for label in range(n_classes)
+        if not sizes or turn < sizes[label]
+    ]
+    for index, (label, turn) in enumerate(order if sizes else order[:n_train]):
+        yield _Job(split=Split.TRAIN, index=index, posed=index, label=label, turn=turn)
+
+
+def _paired_job(split: Split, index: int, n_classes: int) -> _Job:
+    posed, cue = divmod(index, n_classes)
+    return _Job(split=split, index=index, posed=posed, label=posed % n_classes, turn=cue)
+
+
+def _cue_of(plan: _Plan, job: _Job) -> int:
+    if job.split is not Split.TRAIN:
+        return job.turn
+    if job.turn * 0.6180339887 % 1 < plan.skew:
+        return job.label
+    return (job.label + 1 + job.turn % (plan.n_classes - 1)) % plan.n_classes
+
+
+def _save(folder: Path, plan: _Plan, job: _Job) -> ImageRecord:
+    split, index, posed = job.split, job.index, job.posed
+    tint = _cue_of(plan, job)
     rng = generator(plan.seed, f"shapes/{split.value}/{posed}")
-    pose = _Pose(
+    pose = ShapePose(
         x=rng.uniform(0.36, 0.64),
         y=rng.uniform(0.36, 0.64),
         radius=rng.uniform(0.2, 0.3),
         turn=rng.uniform(-0.5, 0.5),
         grey=rng.uniform(0.75, 1.0),
     )
-    class_name = plan.class_names[label]
-    coverage = _coverage(class_name, pose, plan.size)
+    class_name = plan.class_names[job.label]
+    coverage = shape_coverage(class_name, pose, plan.size)
     noise = generator(plan.seed, f"shapes/{split.value}/{index}/noise").normal(
         0, 0.06, (plan.size, plan.size, 3)
     )
@@ -139,22 +198,35 @@ def _save(folder: Path, plan: _Plan, split: Split, index: int) -> ImageRecord:
 
     name = f"{split.value}_{index:05d}.png"
     Image.fromarray(picture).save(folder / "images" / name)
-    inside = coverage >= 0.5
-    _save_region(inside, folder / "masks" / name)
-    if region is not None:
-        _save_region(region, folder / "spurious_masks" / name)
-    ys, xs = np.nonzero(inside)
-    return ImageRecord(
+    record = ImageRecord(
         image_id=name.removesuffix(".png"),
         path=f"images/{name}",
-        label=label,
+        label=job.label,
         split=split,
-        group=f"{class_name}-{plan.tint_names[tint]}",
-        mask=f"masks/{name}",
-        spurious_mask=None if region is None else f"spurious_masks/{name}",
-        box=(int(xs.min()), int(ys.min()), int(xs.max()) + 1, int(ys.max()) + 1),
+        group=f"{class_name}-{plan.tint_names[tint]}" if plan.groups else None,
         object_id=f"{split.value}{posed}",
         pair=None if split is Split.TRAIN else f"{split.value}{posed}",
+    )
+    return _with_regions(folder, record, coverage >= 0.5, region) if plan.regions else record
+
+
+def _with_regions(
+    folder: Path,
+    record: ImageRecord,
+    inside: Bool[np.ndarray, "s s"],
+    cue: Bool[np.ndarray, "s s"] | None,
+) -> ImageRecord:
+    """Write the shape's mask, and the cue's where it has a region, and name them."""
+    name = record.path.removeprefix("images/")
+    _save_region(inside, folder / "masks" / name)
+    if cue is not None:
+        _save_region(cue, folder / "spurious_masks" / name)
+    ys, xs = np.nonzero(inside)
+    return replace(
+        record,
+        mask=f"masks/{name}",
+        spurious_mask=None if cue is None else f"spurious_masks/{name}",
+        box=(int(xs.min()), int(ys.min()), int(xs.max()) + 1, int(ys.max()) + 1),
     )
 
 
@@ -178,7 +250,7 @@ def _patch(size: int, tint: int) -> Bool[np.ndarray, "s s"]:
 
 def _paint(
     coverage: Float[np.ndarray, "s s"],
-    pose: _Pose,
+    pose: ShapePose,
     colour: tuple[float, float, float],
     region: Bool[np.ndarray, "s s"] | None,
     noise: Float[np.ndarray, "s s 3"],
@@ -192,7 +264,7 @@ def _paint(
     return np.asarray(np.clip(picture * 255 + 0.5, 0, 255), dtype=np.uint8)
 
 
-def _coverage(class_name: str, pose: _Pose, size: int) -> Float[np.ndarray, "s s"]:
+def shape_coverage(class_name: str, pose: ShapePose, size: int) -> Float[np.ndarray, "s s"]:
     """Share of each pixel that the shape covers, drawn four times as large and averaged."""
     scale = 4
     canvas = Image.new("L", (size * scale, size * scale), 0)
@@ -203,7 +275,7 @@ def _coverage(class_name: str, pose: _Pose, size: int) -> Float[np.ndarray, "s s
     return np.asarray(np.asarray(small) / 255, dtype=np.float64)
 
 
-def _draw(draw: ImageDraw.ImageDraw, kind: str, pose: _Pose, side: int, again: int) -> None:
+def _draw(draw: ImageDraw.ImageDraw, kind: str, pose: ShapePose, side: int, again: int) -> None:
     x, y, radius = pose.x * side, pose.y * side, pose.radius * side
     turn = pose.turn + again * 0.6
     if kind in ("disc", "ring"):

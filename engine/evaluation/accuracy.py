@@ -7,16 +7,16 @@ training rows (Waterbirds' convention, because its test set is rebalanced); and 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 from jaxtyping import Float64, Int
 
 from engine.data.groups import GroupIndex
 from engine.errors import InvalidInput, MisalignedRows
-from engine.evaluation.bootstrap import Interval, ObjectIntervals, bootstrap_over_objects
+from engine.evaluation.bootstrap import ObjectIntervals, bootstrap_over_objects
 from engine.evaluation.localization import Localization
 from engine.evaluation.predictions import Predictions
+from engine.labeling.intervals import Interval, wilson_interval
 
 BY_CLASS = "no groups given; worst class reported"
 
@@ -91,34 +91,6 @@ class Evaluation:
     object_intervals: ObjectIntervals | None = None
     localization: Localization | None = None
     notes: tuple[str, ...] = ()
-
-
-def wilson_interval(correct: int, n: int, level: float = 0.95) -> Interval:
-    """Give Wilson's score interval of a share, which stays inside [0, 1] and never has width 0.
-
-    Args:
-        correct: Successes, in [0, n].
-        n: Trials, at least 1.
-        level: Confidence, in (0, 1).
-
-    Returns:
-        Lower and upper end.
-
-    Raises:
-        InvalidInput: The counts are impossible.
-
-    References:
-        E. B. Wilson, "Probable inference, the law of succession, and statistical inference",
-        JASA 22, 1927.
-    """
-    if n < 1 or not 0 <= correct <= n:
-        raise InvalidInput(f"a share needs 0 <= correct <= n and n >= 1, got {correct} of {n}")
-    z = NormalDist().inv_cdf((1 + level) / 2)
-    share = correct / n
-    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    low = 0.0 if correct == 0 else float(centre - half)  # exactly, not up to rounding
-    return low, 1.0 if correct == n else float(centre + half)
 
 
 def weighted_accuracy(

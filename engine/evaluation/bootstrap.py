@@ -11,8 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int, Int64
 
 from engine.errors import InvalidInput
-
-Interval = tuple[float, float]
+from engine.labeling.intervals import Interval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 
 
 def carry_scores(
-    coordinates: Float[np.ndarray, "m 2"],
+    coordinates: Float[np.ndarray, "m k"],
     classes: Int[np.ndarray, " m"],
     known: Bool[np.ndarray, " m"],
     scores: Float[np.ndarray, " m"],

@@ -1,4 +1,4 @@
-"""Which few images to ask about: one for each cluster of the attention space."""
+"""Which few images to ask about: typical ones of the attention space, by one of four strategies."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -7,12 +7,18 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from engine.attention.clustering import k_means
+from engine.attention.clustering import k_means, k_medoids
 from engine.attention.presets import check_option, check_range, preset_options
 from engine.attention.space import AttentionSpace
 from engine.errors import InvalidInput, MisalignedRows
+from engine.labeling.aggregation import AttentionLabels
+from engine.labeling.graph import AffinityGraph
+from engine.labeling.influence import next_best
 from engine.labeling.shares import largest_remainder
+from engine.labeling.spreading import SpreadingConfig, build_graph
+from engine.labeling.votes import AttentionLabel
 
+STRATEGIES = ("centres", "random", "k_medoids", "influence")
 PICKS = ("nearest", "one_of_five")
 
 _PRESETS: Mapping[str, Mapping[str, Any]] = {"authors": {"pick": "one_of_five"}}
@@ -24,14 +30,19 @@ class QueryConfig:
 
     Attributes:
         budget: Images to ask about in all; 0 takes the elbow's proposal.
-        pick: `nearest` to each cluster's centre, or a random `one_of_five` nearest (authors).
+        strategy: `centres` of k-means, `random`, `k_medoids`, or `influence`: the next best one
+            after another, by how many images it speaks for and how unsure these are.
+        pick: `nearest` to each cluster's centre, or a random `one_of_five` nearest (authors);
+            of `centres`.
     """
 
     budget: int = 0
+    strategy: str = "centres"
     pick: str = "nearest"
 
     def __post_init__(self) -> None:
         check_range("queries.budget", self.budget, low=0)
+        check_option("queries.strategy", self.strategy, STRATEGIES)
         check_option("queries.pick", self.pick, PICKS)
 
     @classmethod
@@ -47,7 +58,8 @@ class Query:
     Attributes:
         row: The image's row in the manifest.
         class_index: Its class.
-        cluster: Its cluster inside the class, or -1 for one taken because clusters ran out.
+        cluster: Its cluster inside the class, or -1 for one taken because clusters ran out, or
+            where a strategy makes no clusters.
     """
 
     row: int
@@ -82,34 +94,47 @@ def select_queries(
     *,
     asked: Iterable[int] = (),
     pick: str = "nearest",
+    strategy: str = "centres",
+    labels: AttentionLabels | None = None,
+    spreading: SpreadingConfig | None = None,
 ) -> tuple[Query, ...]:
-    """Choose typical images of each class by k-means on the core coordinates (SLIM, 3.2).
+    """Choose typical images of each class on the core coordinates (SLIM, 3.2).
 
-    In a later round the clusters are made for the earlier queries too, and those that hold one
-    are left out, so that new queries go where nobody looked yet.
+    In a later round `centres` and `k_medoids` are made for the earlier queries too, and those
+    that an earlier query holds are left out, so that new queries go where nobody looked yet;
+    `influence` counts what the earlier answers say already.
 
     Args:
         space: Of the images.
         classes: Of the space's images, from 0.
         eligible: True for images that may be asked about (training images with a live map).
         budget: New queries in all; shared equally among the classes.
-        rng: Of the clusters' random starts, and of the choice among five.
+        rng: Of the clusters' random starts, of random choices, and of the choice among five.
         asked: Rows of the manifest that earlier rounds asked.
         pick: `nearest` to each centre, or `one_of_five`.
+        strategy: `centres`, `random`, `k_medoids` or `influence`.
+        labels: Of the space's images, for `influence`: what is answered so far. Rows that were
+            asked and have no label count as answered either way.
+        spreading: For `influence`: the graph and alpha; the defaults if left out.
 
     Returns:
-        At most `budget` queries with distinct rows, by class and cluster; none was asked before.
+        At most `budget` queries with distinct rows, by class and cluster, or in the order in which
+        `influence` chose them; none was asked before.
 
     Raises:
         MisalignedRows: The arrays differ in length.
         InvalidInput: The budget is not positive, or no image can be asked about.
     """
     check_option("queries.pick", pick, PICKS)
+    check_option("queries.strategy", strategy, STRATEGIES)
     if not len(space) == len(classes) == len(eligible):
         raise MisalignedRows(
             f"the space, classes and eligibility must describe the same images, got "
             f"{len(space)}, {len(classes)} and {len(eligible)}"
         )
+    if labels is not None and len(labels) != len(space):
+        raise MisalignedRows(f"{len(labels)} labels for the {len(space)} images of the space")
+    config = spreading or SpreadingConfig()
     old = np.isin(space.rows, np.fromiter(asked, dtype=np.int64))
     fresh = eligible & ~old
     if budget < 1 or not fresh.any():
@@ -123,15 +148,47 @@ def select_queries(
     for class_index in range(n_classes):
         members = np.flatnonzero((classes == class_index) & (fresh | old))
         seed = int(rng.integers(2**31))
-        if shares[class_index] == 0:
+        wanted = int(shares[class_index])
+        if wanted == 0:
             continue
         points = space.core[members].astype(np.float64)
-        chosen = _typical(points, old[members], int(shares[class_index]), pick, rng, seed)
+        if strategy == "influence":
+            members = np.flatnonzero(classes == class_index)
+            known = None if labels is None else labels.restricted_to(members)
+            graph = build_graph(space.core[members], config, class_index=class_index)
+            chosen = _influential(graph, old[members], fresh[members], known, wanted, config)
+        elif strategy == "random":
+            drawn = np.sort(rng.choice(np.flatnonzero(~old[members]), wanted, replace=False))
+            chosen = [(at, -1) for at in drawn.tolist()]
+        elif strategy == "k_medoids":
+            medoids = k_medoids(points, wanted, seed=seed, fixed=np.flatnonzero(old[members]))
+            chosen = [(at, -1) for at in medoids.tolist()]
+        else:
+            chosen = _typical(points, old[members], wanted, pick, rng, seed)
         queries.extend(
             Query(row=int(space.rows[members[at]]), class_index=class_index, cluster=cluster)
             for at, cluster in chosen
         )
     return tuple(queries)
+
+
+def _influential(
+    graph: AffinityGraph,
+    old: Bool[np.ndarray, " p"],
+    fresh: Bool[np.ndarray, " p"],
+    labels: AttentionLabels | None,
+    wanted: int,
+    config: SpreadingConfig,
+) -> list[tuple[int, int]]:
+    """Choose points of one class one after another, by influence x uncertainty."""
+    core, answered = np.where(old, config.prior, 0.0), old.copy()
+    if labels is not None:
+        said = labels.labels != AttentionLabel.UNLABELED
+        core = np.where(said, np.nan_to_num(labels.core_probability), core)
+        answered |= said
+    spurious = np.where(answered, 1.0 - core, 0.0)
+    chosen = next_best(graph, core, spurious, fresh, wanted, config.alpha)
+    return [(at, -1) for at in chosen.tolist()]
 
 
 def _typical(

@@ -1,7 +1,8 @@
 """From an architecture's name to a module with freshly drawn weights.
 
 A name has two parts, the family and the family's own name for the network:
-`timm/tf_efficientnet_lite0`, `torchvision/resnet50`, `gazecheck/small_cnn`.
+`timm/tf_efficientnet_lite0`, `torchvision/resnet50`, `gazecheck/small_cnn`. A network of one's own
+is `module:factory`, where the machine's owner has listed it (`engine.models.factories`).
 """
 
 import difflib
@@ -15,6 +16,7 @@ import torchvision
 from torch import nn
 
 from engine.errors import InvalidInput, UnknownOption
+from engine.models.factories import build_from_factory, is_factory
 from engine.models.small_cnn import SmallCnn
 
 SMALL_CNN = "gazecheck/small_cnn"
@@ -24,7 +26,8 @@ def build_module(architecture: str, n_classes: int, *, seed: int = 0) -> nn.Modu
     """Build a classifier with freshly drawn weights. Nothing is downloaded.
 
     Args:
-        architecture: `timm/<name>`, `torchvision/<name>` or `gazecheck/small_cnn`.
+        architecture: `timm/<name>`, `torchvision/<name>`, `gazecheck/small_cnn`, or a listed
+            `module:factory`.
         n_classes: How many logits, at least 2.
         seed: Decides the weights; torch's global generator is left as it was.
 
@@ -33,18 +36,21 @@ def build_module(architecture: str, n_classes: int, *, seed: int = 0) -> nn.Modu
 
     Raises:
         UnknownOption: If no such architecture exists; the message offers near names.
-        InvalidInput: If there are fewer than 2 classes.
+        InvalidInput: If there are fewer than 2 classes, or a factory fails.
     """
     if n_classes < 2:
         raise InvalidInput(
             f"a classifier needs at least 2 classes, got {n_classes}; "
             "check the labels of the manifest"
         )
+    if is_factory(architecture):
+        with drawn_from(seed):
+            return build_from_factory(architecture, n_classes)
     family, _, name = architecture.partition("/")
     if family not in _BUILDERS:
         raise UnknownOption(
-            f"unknown architecture {architecture!r}; "
-            f"write {SMALL_CNN}, torchvision/<name> or timm/<name>{_near(architecture)}"
+            f"unknown architecture {architecture!r}; write {SMALL_CNN}, torchvision/<name>, "
+            f"timm/<name> or module:factory{_near(architecture)}"
         )
     known, build = _BUILDERS[family]
     if name not in known():

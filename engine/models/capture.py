@@ -10,11 +10,12 @@ import torch
 from torch import nn
 
 from engine.errors import InvalidInput, UnknownOption
+from engine.models.grids import GridLayout, layout_of, prefix_tokens
 
 
 @dataclass(slots=True, kw_only=True)
 class Captured:
-    """What the layer gave in the last forward pass.
+    """What the layer gave in the last forward pass; `prefix` tokens of it are of no place.
 
     The tensor itself is kept, not a copy: where the network goes on to change it in place (a
     functional ReLU behind DenseNet's last normalisation), `activations` is what the rest of the
@@ -22,11 +23,32 @@ class Captured:
     """
 
     layer: str
+    prefix: int | None = None
     _output: Any = field(default=None)
 
     @property
     def activations(self) -> torch.Tensor:
-        """The layer's output as the network left it, `n d h w`.
+        """The layer's output as the network left it, on its grid: `n d h w`.
+
+        Raises:
+            InvalidInput: If the layer did not run, or gave something without a spatial grid.
+        """
+        return self.layout.to_grid(self._output)
+
+    @property
+    def output(self) -> torch.Tensor:
+        """The layer's output as it is, tokens as tokens.
+
+        Raises:
+            InvalidInput: If the layer did not run, or gave something without a spatial grid.
+        """
+        _ = self.layout
+        output: torch.Tensor = self._output
+        return output
+
+    @property
+    def layout(self) -> GridLayout:
+        """Where the grid lies in the layer's output.
 
         Raises:
             InvalidInput: If the layer did not run, or gave something without a spatial grid.
@@ -36,13 +58,14 @@ class Captured:
                 f"layer {self.layer!r} takes no part in a prediction; "
                 "name a layer that runs in evaluation mode"
             )
-        if not isinstance(self._output, torch.Tensor) or self._output.ndim != 4:
+        layout = layout_of(self._output, prefix=self.prefix)
+        if layout is None:
             shape = tuple(getattr(self._output, "shape", ())) or type(self._output).__name__
             raise InvalidInput(
-                f"layer {self.layer!r} gives {shape}, not a feature map (n, d, h, w); "
-                "name a convolutional layer"
+                f"layer {self.layer!r} gives {shape}, not a feature map (n, d, h, w) and not "
+                "tokens of a square grid; name a convolutional layer or a transformer's block"
             )
-        return self._output
+        return layout
 
     def keep(self, output: object) -> None:
         """Remember the output of a forward pass, in place of an earlier one."""
@@ -67,7 +90,7 @@ def capture(module: nn.Module, layer: str) -> Iterator[Captured]:
     Raises:
         UnknownOption: If the network has no such layer.
     """
-    taken = Captured(layer=layer)
+    taken = Captured(layer=layer, prefix=prefix_tokens(module))
 
     def watch(_module: nn.Module, _inputs: object, output: object) -> None:
         taken.keep(output)
@@ -92,12 +115,12 @@ def cut(module: nn.Module, layer: str) -> Iterator[Captured]:
         layer: Dotted name of one of its modules.
 
     Yields:
-        What the layer gave last; `activations` can be differentiated for.
+        What the layer gave last; `output` can be differentiated for.
 
     Raises:
         UnknownOption: If the network has no such layer.
     """
-    taken = Captured(layer=layer)
+    taken = Captured(layer=layer, prefix=prefix_tokens(module))
 
     def restart(_module: nn.Module, _inputs: object, output: object) -> object:
         if not isinstance(output, torch.Tensor):

@@ -73,22 +73,21 @@ def with_head(
 
     Args:
         classifier: The classifier; it is not changed.
-        weight: The new layer's weight on globally averaged features.
+        weight: The new layer's weight, on what the old one reads.
         bias: The new layer's bias.
 
     Returns:
         The new classifier; the two share no tensor.
 
     Raises:
-        ModelMismatch: If the network does not end in global average pooling and one linear
-            layer, or the shapes differ.
+        ModelMismatch: If the network does not end in one linear layer, or the shapes differ.
     """
     changed = replace(classifier, module=copy.deepcopy(classifier.module))
     head = head_of(changed)
     if head is None:
         raise ModelMismatch(
-            f"{classifier.architecture} does not end in global average pooling and one linear "
-            "layer, so its last layer cannot be replaced alone; fine-tune it instead"
+            f"{classifier.architecture} does not end in one linear layer, "
+            "so its last layer cannot be replaced alone; fine-tune it instead"
         )
     if tuple(weight.shape) != (head.out_features, head.in_features):
         raise ModelMismatch(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.attention.extraction import ExtractionConfig
+from engine.attention.presets import check_range
 from engine.attention.space import SpaceConfig
 from engine.curation.allocation import AllocationConfig
 from engine.curation.core_masks import CoreMaskConfig
@@ -18,8 +19,13 @@ from engine.curation.screening import ScreeningConfig
 from engine.curation.subset import SubsetConfig
 from engine.errors import InvalidInput, UnknownOption
 from engine.labeling.aggregation import AggregationConfig
+from engine.labeling.pricing import PricingConfig
 from engine.labeling.queries import QueryConfig
 from engine.labeling.spreading import SpreadingConfig
+from engine.training.corruption import CormConfig
+from engine.training.crayon import CrayonConfig
+from engine.training.group_dro import GroupDroConfig
+from engine.training.jtt import JttConfig
 from engine.training.last_layer import LastLayerConfig
 from engine.training.loop import FineTuneConfig
 from engine.training.retraining import Route
@@ -96,10 +102,18 @@ class RetrainingConfig:
     Attributes:
         routes: Names of `engine.training.retraining.Route`.
         mode: `head` refits the linear head on frozen features, `finetune` trains all layers.
+        group_dro: What the route `group_dro` does.
+        jtt: What the route `jtt` does.
+        corm: What the route `corm` does.
+        crayon: What the route `crayon` does.
     """
 
     routes: tuple[str, ...] = (Route.ERM, Route.RANDOM_SUBSET, Route.SLIM_TR, Route.SLIM_VAL)
     mode: str = "head"
+    group_dro: GroupDroConfig = field(default_factory=GroupDroConfig)
+    jtt: JttConfig = field(default_factory=JttConfig)
+    corm: CormConfig = field(default_factory=CormConfig)
+    crayon: CrayonConfig = field(default_factory=CrayonConfig)
 
     def __post_init__(self) -> None:
         """Refuse unknown routes and modes."""
@@ -129,6 +143,26 @@ class EvaluationConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ValidationConfig:
+    """How SLIM_Val curates the validation images.
+
+    Attributes:
+        budget: Validation images to ask about; their answers alone then score the validation
+            images. 0 asks about none, and carries the training images' scores over.
+        fraction: Of the validation images, in (0, 1]: how many the subset holds, or as many as
+            the screening keeps.
+    """
+
+    budget: int = 0
+    fraction: float = 0.5
+
+    def __post_init__(self) -> None:
+        """Refuse what is out of range."""
+        check_range("validation.budget", self.budget, low=0)
+        check_range("validation.fraction", self.fraction, low=0, high=1, open_low=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineConfig:
     """All settings of a run; each nested table is a stage's own."""
 
@@ -140,12 +174,14 @@ class PipelineConfig:
     extraction: ExtractionConfig = field(default_factory=ExtractionConfig)
     space: SpaceConfig = field(default_factory=SpaceConfig)
     queries: QueryConfig = field(default_factory=QueryConfig)
+    pricing: PricingConfig = field(default_factory=PricingConfig)
     aggregation: AggregationConfig = field(default_factory=AggregationConfig)
     spreading: SpreadingConfig = field(default_factory=SpreadingConfig)
     screening: ScreeningConfig = field(default_factory=ScreeningConfig)
     disentangling: DisentanglingConfig = field(default_factory=DisentanglingConfig)
     allocation: AllocationConfig = field(default_factory=AllocationConfig)
     subset: SubsetConfig = field(default_factory=SubsetConfig)
+    validation: ValidationConfig = field(default_factory=ValidationConfig)
     core_masks: CoreMaskConfig = field(default_factory=CoreMaskConfig)
     last_layer: LastLayerConfig = field(default_factory=LastLayerConfig)
     fine_tuning: FineTuneConfig = field(default_factory=FineTuneConfig)

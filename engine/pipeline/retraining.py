@@ -16,7 +16,6 @@ from engine.data.manifest import ImageManifest, Split
 from engine.data.regions import object_region, spurious_region
 from engine.errors import InvalidInput
 from engine.evaluation.accuracy import Evaluation, evaluate
-from engine.evaluation.bootstrap import number_objects
 from engine.evaluation.localization import Localization, localize
 from engine.evaluation.predictions import Predictions
 from engine.evaluation.report import evaluation_to_json
@@ -25,12 +24,18 @@ from engine.models.classifier import Classifier, head_of
 from engine.models.transplant import fold_head, with_head
 from engine.pipeline.config import PipelineConfig
 from engine.pipeline.pipeline import Inputs, Stage
-from engine.pipeline.sources import backbone
+from engine.pipeline.routes import (
+    fit_route,
+    helper_stages,
+    objects_of,
+    route_inputs,
+    route_settings,
+)
+from engine.pipeline.tuning import tune_route
 from engine.progress import Progress, ignore_progress
-from engine.randomness import generator, integer_seed
+from engine.randomness import generator
 from engine.training.last_layer import Head
-from engine.training.loop import fine_tune
-from engine.training.retraining import Route, RouteRows, retrain_head, rows_of_route
+from engine.training.retraining import DRAWN, Route
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -48,12 +53,12 @@ class HeadMaps:
 
 BEFORE = "before"
 REPORT_FILE = "report.json"
-NEEDS_SUBSET = (Route.RANDOM_SUBSET, Route.CLASS_BALANCED, Route.SLIM_TR)
 
 
 def retraining_stages(config: PipelineConfig) -> list[Stage]:
     """Give a stage per route, one for where the new heads look, and the evaluation."""
-    stages = [_route(config, Route(name)) for name in config.retraining.routes]
+    stages = [*helper_stages(config)]
+    stages += [_route(config, Route(name)) for name in config.retraining.routes]
     looks = [_attention(config)] if config.evaluation.attention and _heads_only(config) else []
     return [*stages, *looks, _evaluation(config)]
 
@@ -67,100 +72,29 @@ def _heads_only(config: PipelineConfig) -> bool:
     return config.retraining.mode == "head"
 
 
-def objects_of(manifest: ImageManifest) -> Int64[np.ndarray, " n"] | None:
-    """Number the objects that the manifest names, one per row; None where it names none."""
-    names = [record.object_id for record in manifest.records]
-    return None if all(name is None for name in names) else number_objects(names)
-
-
-def _route_rows(route: Route, inputs: Inputs, seed: int) -> RouteRows:
-    manifest = inputs["manifest"]
-    curated, size = None, 0
-    if route is Route.SLIM_VAL:
-        curated = np.asarray(inputs["subset_val"].rows)
-    elif route in NEEDS_SUBSET:
-        curated = np.asarray(inputs["subset"].rows)
-        size = len(curated)
-    return rows_of_route(
-        route,
-        manifest.labels,
-        manifest.splits,
-        curated=curated,
-        size=size,
-        rng=generator(seed, f"route {route}"),
-    )
-
-
 def _route(config: PipelineConfig, route: Route) -> Stage:
-    needed = {Route.SLIM_VAL: ("subset_val",)}.get(route, ())
-    if route in NEEDS_SUBSET:
-        needed = ("subset",)
-    settings: dict[str, Any] = {"route": route.value, "mode": config.retraining.mode}
     if _heads_only(config):
         return Stage(
             name=route_stage(route),
             kind="retraining",
             version=1,
-            inputs=("manifest", "extraction", *needed),
-            config={**settings, "last_layer": codecs.to_json(config.last_layer)},
-            seeded=True,
-            compute=lambda inputs, progress: _refit(config, route, inputs, progress),
+            inputs=route_inputs(config, route),
+            config=route_settings(config, route),
+            seeded=route in DRAWN,
+            compute=lambda inputs, progress: fit_route(config, route, inputs, progress),
             load=lambda folder: codecs.load(Head, folder),
         )
-    settings |= {
-        "fine_tuning": codecs.to_json(config.fine_tuning),
-        "architecture": config.classifier.architecture,
-        "pretrained": config.classifier.pretrained,
-        "image_size": config.classifier.image_size,
-    }
     return Stage(
         name=route_stage(route),
         kind="retraining",
         version=1,
-        inputs=("manifest", "classifier", *needed),
-        config=settings,
+        inputs=route_inputs(config, route),
+        config=route_settings(config, route),
         seeded=True,
-        compute=lambda inputs, progress: _tune(config, route, inputs, progress),
+        compute=lambda inputs, progress: tune_route(config, route, inputs, progress),
         save=save_classifier,
         load=load_classifier,
     )
-
-
-def _refit(config: PipelineConfig, route: Route, inputs: Inputs, progress: Progress) -> Head:
-    manifest = inputs["manifest"]
-    rows = _route_rows(route, inputs, config.seed)
-    groups = GroupIndex.of(manifest)
-    return retrain_head(
-        np.asarray(inputs["extraction"].features),
-        manifest.labels,
-        rows.fit,
-        rows.choose if rows.choose is not None and len(rows.choose) else None,
-        config.last_layer,
-        objects=objects_of(manifest),
-        groups=None if groups.is_empty else groups,
-        train_counts=None if groups.is_empty else groups.counts(manifest.rows_of(Split.TRAIN)),
-        class_names=manifest.class_names,
-        on_progress=progress,
-    )
-
-
-def _tune(config: PipelineConfig, route: Route, inputs: Inputs, progress: Progress) -> Classifier:
-    manifest = inputs["manifest"]
-    rows = _route_rows(route, inputs, config.seed)
-    start = inputs["classifier"]
-    if config.classifier.pretrained != "none":
-        start = backbone(config.classifier, manifest, config.seed)
-    tuned, _history = fine_tune(
-        start,
-        manifest,
-        rows.fit,
-        rows.choose if rows.choose is not None else np.zeros(0, dtype=np.int64),
-        config.fine_tuning,
-        seed=integer_seed(config.seed, f"route {route}"),
-        device=config.device,
-        on_progress=progress,
-    )
-    return tuned
 
 
 def linear_head(head: Head) -> LinearHead:
@@ -224,7 +158,11 @@ def _attention(config: PipelineConfig) -> Stage:
         kind="attention",
         version=1,
         inputs=("manifest", "classifier", *routes),
-        config={"split": config.evaluation.split, "precision": config.extraction.precision},
+        config={
+            "split": config.evaluation.split,
+            "precision": config.extraction.precision,
+            "method": config.extraction.method,
+        },
         compute=compute,
         load=lambda folder: codecs.load(HeadMaps, folder),
     )

@@ -81,7 +81,8 @@ class Run:
 
     def warnings(self) -> list[str]:
         """Collect what the stages have to say beside their results."""
-        spoken = [*self.load("scores").warnings, *self.load("screening").warnings]
+        stages = ("scores", "screening", "subset")
+        spoken = [warning for stage in stages for warning in self.load(stage).warnings]
         return list(dict.fromkeys(spoken))
 
     @property

@@ -11,7 +11,7 @@ from engine.artifacts import codecs
 from engine.artifacts.recipe import canonical_json
 from engine.artifacts.store import ArtifactStore
 from engine.attention.extraction import ExtractionConfig
-from engine.attention.heads import gap_features
+from engine.attention.heads import head_features
 from engine.data.images import Preprocessing
 from engine.data.layouts import read_celeba, read_folder_per_class, read_waterbirds
 from engine.data.manifest import ImageManifest, Split, read_manifest, read_records, write_manifest
@@ -220,11 +220,11 @@ def _with_fitted_head(
     linear = head_of(classifier)
     if linear is None:
         msg = (
-            f"{classifier.architecture} does not end in global average pooling and one linear "
-            "layer; set classifier.source to finetune, or give trained weights with source file"
+            f"{classifier.architecture} does not end in one linear layer; "
+            "set classifier.source to finetune, or give trained weights with source file"
         )
         raise InvalidInput(msg)
-    features = gap_features(
+    features = head_features(
         manifest,
         classifier,
         train,

@@ -11,9 +11,10 @@ from engine.artifacts import codecs
 from engine.attention.extraction import Extraction, extract
 from engine.attention.space import AttentionSpace, build_attention_space
 from engine.curation.core_masks import CoreMasks, make_core_masks
+from engine.curation.cues import Cues, find_cues
 from engine.curation.disentangling import FeatureGroups, disentangle
 from engine.curation.screening import Screening, screen
-from engine.curation.subset import Subset, draw_subset
+from engine.curation.subset import Subset, draw_subset, needs_scores
 from engine.data.manifest import ImageManifest, Split
 from engine.errors import NotEnoughLabels
 from engine.labeling.aggregation import AttentionLabels, aggregate_votes
@@ -30,6 +31,7 @@ from engine.labeling.votes import VoteTable
 from engine.models.checkpoints import load_classifier, save_classifier
 from engine.models.classifier import Classifier
 from engine.pipeline.config import PipelineConfig
+from engine.pipeline.evidence import evidence_for
 from engine.pipeline.pipeline import Inputs, Stage
 from engine.pipeline.retraining import retraining_stages
 from engine.pipeline.sources import (
@@ -85,10 +87,11 @@ def build_stages(
         _extraction(config),
         _space(config),
         _budget(config),
-        _queries(config, asked),
+        *(_queries(config, asked, pool) for pool in POOLS),
         _votes(votes),
         _labels(config),
         _scores(config),
+        _scores_of_validation(config),
     ]
     for pool in POOLS:
         stages += [
@@ -196,9 +199,11 @@ def _space(config: PipelineConfig) -> Stage:
     )
 
 
-def _askable(inputs: Inputs) -> tuple[AttentionSpace, Int[np.ndarray, " m"], Any]:
-    """The training part of the space, its classes, and which of its rows can be asked about."""
-    space = pool_of(inputs["space"], inputs["manifest"], Split.TRAIN)
+def _askable(
+    inputs: Inputs, pool: Split = Split.TRAIN
+) -> tuple[AttentionSpace, Int[np.ndarray, " m"], Any]:
+    """One split's part of the space, its classes, and which of its rows can be asked about."""
+    space = pool_of(inputs["space"], inputs["manifest"], pool)
     alive = ~np.asarray(inputs["extraction"].dead_true)[space.rows]
     return space, inputs["manifest"].labels[space.rows], alive
 
@@ -235,32 +240,42 @@ def most_queries(manifest: ImageManifest) -> int:
     return max(1, len(manifest.rows_of(Split.TRAIN)) // 20)
 
 
-def _queries(config: PipelineConfig, asked: tuple[int, ...]) -> Stage:
+def _queries(config: PipelineConfig, asked: tuple[int, ...], pool: Split) -> Stage:
     inputs: tuple[str, ...] = ("manifest", "extraction", "space")
-    if config.queries.budget == 0:
+    settings = {**codecs.to_json(config.queries), "asked": sorted(asked)}
+    if config.queries.strategy == "influence":
+        settings["spreading"] = codecs.to_json(config.spreading)
+    if pool is Split.VALIDATION:
+        settings |= {"budget": config.validation.budget, "pool": pool.value}
+    elif config.queries.budget == 0:
         inputs = (*inputs, "budget")
 
     def compute(inputs: Inputs, _progress: Progress) -> Queries:
-        space, classes, alive = _askable(inputs)
+        space, classes, alive = _askable(inputs, pool)
+        budget = settings["budget"]
+        if pool is Split.TRAIN and budget == 0:
+            highest = most_queries(inputs["manifest"])
+            budget = propose_budget(inputs["budget"], highest=highest)
         return Queries(
             queries=select_queries(
                 space,
                 classes,
                 alive,
-                config.queries.budget
-                or propose_budget(inputs["budget"], highest=most_queries(inputs["manifest"])),
-                generator(config.seed, "queries"),
+                budget,
+                generator(config.seed, f"queries{POOLS[pool]}"),
                 asked=asked,
                 pick=config.queries.pick,
+                strategy=config.queries.strategy,
+                spreading=config.spreading,
             )
         )
 
     return Stage(
-        name="queries",
+        name=f"queries{POOLS[pool]}",
         kind="queries",
         version=1,
         inputs=inputs,
-        config={**codecs.to_json(config.queries), "asked": sorted(asked)},
+        config=settings,
         seeded=True,
         compute=compute,
         load=_loader(Queries),
@@ -333,6 +348,30 @@ def _scores(config: PipelineConfig) -> Stage:
     )
 
 
+def _scores_of_validation(config: PipelineConfig) -> Stage:
+    """The validation images' scores from their own answers; as long as their part of the space."""
+
+    def compute(inputs: Inputs, _progress: Progress) -> AttentionScores:
+        space = pool_of(inputs["space"], inputs["manifest"], Split.VALIDATION)
+        return spread_labels(
+            np.asarray(space.core),
+            inputs["labels"].restricted_to(space.rows),
+            inputs["manifest"].labels[space.rows],
+            config.spreading,
+            class_names=inputs["manifest"].class_names,
+        )
+
+    return Stage(
+        name="scores_val",
+        kind="scores",
+        version=1,
+        inputs=("manifest", "space", "labels"),
+        config={**codecs.to_json(config.spreading), "pool": Split.VALIDATION.value},
+        compute=compute,
+        load=_loader(AttentionScores),
+    )
+
+
 def pool_of(space: AttentionSpace, manifest: ImageManifest, pool: Split) -> AttentionSpace:
     """Give the part of the space that one split spans."""
     at = np.flatnonzero(manifest.splits[space.rows] == pool.value)
@@ -352,25 +391,56 @@ def space_at(space: AttentionSpace, positions: Int[np.ndarray, " k"]) -> Attenti
 
 
 def _screening(config: PipelineConfig, pool: Split) -> Stage:
+    evidence, by_cue = evidence_for(config, pool), config.screening.rule == "cues"
+
     def compute(inputs: Inputs, _progress: Progress) -> Screening:
-        space, manifest = inputs["space"], inputs["manifest"]
-        at = np.flatnonzero(manifest.splits[space.rows] == pool.value)
+        space = pool_of(inputs["space"], inputs["manifest"], pool)
         return screen(
-            np.asarray(inputs["scores"].scores)[at],
-            manifest.labels[space.rows[at]],
+            evidence.scores(inputs),
+            inputs["manifest"].labels[space.rows],
             config.screening,
-            class_names=manifest.class_names,
+            cues=_cues(config, inputs, pool) if by_cue else None,
+            class_names=inputs["manifest"].class_names,
         )
 
     return Stage(
         name=f"screening{POOLS[pool]}",
         kind="screening",
-        version=1,
-        inputs=("manifest", "space", "scores"),
+        version=2,
+        inputs=("manifest", "space", evidence.stage, *(("extraction", "labels") if by_cue else ())),
         config={**codecs.to_json(config.screening), "pool": pool.value},
+        seeded=by_cue,
         compute=compute,
         load=_loader(Screening),
     )
+
+
+def _cues(config: PipelineConfig, inputs: Inputs, pool: Split) -> Cues:
+    """Find cues among the images that were asked about, and where the split's images show them.
+
+    Validation images that nobody was asked about are judged by what the training images taught.
+    """
+    manifest, rows = inputs["manifest"], np.asarray(inputs["space"].rows)
+    splits = manifest.splits[rows]
+    own = config.validation.budget > 0 or pool is Split.TRAIN
+    taught = splits == (pool.value if own else Split.TRAIN.value)
+    wanted = splits == pool.value
+    part = np.flatnonzero(taught | wanted)
+    scores = evidence_for(config, pool).scores
+    spread = np.full(len(rows), np.nan)
+    spread[wanted] = scores(inputs)
+    if not own:
+        spread[taught] = evidence_for(config, Split.TRAIN).scores(inputs)
+    found = find_cues(
+        np.asarray(inputs["extraction"].features)[rows[part]],
+        manifest.labels[rows[part]],
+        spread[part],
+        np.asarray(inputs["labels"].labels)[rows[part]],
+        config.screening.cues,
+        seed=integer_seed(config.seed, f"cues of {pool}"),
+        class_names=manifest.class_names,
+    )
+    return replace(found, shown=found.shown[wanted[part]])
 
 
 def _feature_groups(config: PipelineConfig, pool: Split) -> Stage:
@@ -384,12 +454,13 @@ def _feature_groups(config: PipelineConfig, pool: Split) -> Stage:
             np.asarray(inputs[screening].kept),
             config.disentangling,
             seed=integer_seed(config.seed, f"feature groups of {pool}"),
+            shown=np.asarray(inputs[screening].shown),
         )
 
     return Stage(
         name=f"feature_groups{POOLS[pool]}",
         kind="feature_groups",
-        version=1,
+        version=2,
         inputs=("manifest", "space", screening),
         config={**codecs.to_json(config.disentangling), "pool": pool.value},
         seeded=True,
@@ -400,8 +471,12 @@ def _feature_groups(config: PipelineConfig, pool: Split) -> Stage:
 
 def _subset(config: PipelineConfig, pool: Split) -> Stage:
     groups = f"feature_groups{POOLS[pool]}"
+    wanted = config.subset
+    if pool is Split.VALIDATION:
+        wanted = replace(config.subset, fraction=config.validation.fraction, size=0)
+    evidence, by_score = evidence_for(config, pool), needs_scores(wanted, config.allocation)
     settings = {
-        "subset": codecs.to_json(config.subset),
+        "subset": codecs.to_json(wanted),
         "allocation": codecs.to_json(config.allocation),
         "pool": pool.value,
     }
@@ -412,16 +487,17 @@ def _subset(config: PipelineConfig, pool: Split) -> Stage:
             inputs[groups],
             inputs["manifest"].labels[space.rows],
             space,
-            config.subset,
+            wanted,
             generator(config.seed, f"subset of {pool}"),
             allocation=config.allocation,
+            scores=evidence.scores(inputs) if by_score else None,
         )
 
     return Stage(
         name=f"subset{POOLS[pool]}",
         kind="subset",
-        version=1,
-        inputs=("manifest", "space", groups),
+        version=2,
+        inputs=("manifest", "space", groups, *((evidence.stage,) if by_score else ())),
         config=settings,
         seeded=True,
         compute=compute,

@@ -161,6 +161,17 @@ class SimulatedAnnotator:
         truth = judge(
             grid, object_region, spurious_region, self.tau, spurious_ratio=self.spurious_ratio
         )
+        return self.click(truth)
+
+    def click(self, truth: Answer) -> SimulatedAnswer:
+        """Answer what a look at the map has told, or slip.
+
+        Args:
+            truth: What `judge` says.
+
+        Returns:
+            The answer and the seconds it took.
+        """
         slips = self.rng.random() < self.slip_rate
         seconds = self.median_seconds * float(np.exp(self.spread * self.rng.standard_normal()))
         given = FLIPPED.get(truth, truth) if slips else truth

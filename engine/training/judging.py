@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int, Int64
@@ -28,6 +29,86 @@ class Judgement:
     notes: tuple[str, ...] = ()
 
 
+@runtime_checkable
+class HeadFit(Protocol):
+    """A way to fit a last layer with a given C: what routes on frozen features differ in."""
+
+    def __call__(
+        self,
+        features: Float[np.ndarray, "n d"],
+        labels: Int[np.ndarray, " n"],
+        config: LastLayerConfig,
+        C: float,
+        *,
+        class_names: Sequence[str],
+        positions: Int[np.ndarray, " n"],
+    ) -> Head:
+        """Fit on some rows.
+
+        Args:
+            features: Raw features of the rows to fit.
+            labels: Their classes; 0 … in order of the classes present where one is missing.
+            config: How to fit.
+            C: Inverse strength of the regularisation.
+            class_names: All classes; none where some have no row here.
+            positions: Where the rows stand among all the rows of the route.
+
+        Returns:
+            The head.
+        """
+        ...
+
+
+def fit_plain(
+    features: Float[np.ndarray, "n d"],
+    labels: Int[np.ndarray, " n"],
+    config: LastLayerConfig,
+    C: float,
+    *,
+    class_names: Sequence[str],
+    positions: Int[np.ndarray, " n"],  # noqa: ARG001 - as the protocol has it
+) -> Head:
+    """Fit by logistic regression: empirical risk, every row the same.
+
+    Args:
+        features: Raw features of the rows to fit.
+        labels: Their classes.
+        config: How to fit.
+        C: Inverse strength of the regularisation.
+        class_names: All classes.
+        positions: Not read.
+
+    Returns:
+        The head.
+    """
+    return fit_head(features, labels, config, C, class_names=class_names)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class WeightedFit:
+    """Fits by logistic regression with a weight for each row, as a balanced subset gives them.
+
+    Attributes:
+        weights: One per row of the route, at least 0.
+    """
+
+    weights: Float[np.ndarray, " m"]
+
+    def __call__(
+        self,
+        features: Float[np.ndarray, "n d"],
+        labels: Int[np.ndarray, " n"],
+        config: LastLayerConfig,
+        C: float,
+        *,
+        class_names: Sequence[str],
+        positions: Int[np.ndarray, " n"],
+    ) -> Head:
+        """Fit; see `HeadFit`."""
+        weights = self.weights[positions]
+        return fit_head(features, labels, config, C, class_names=class_names, weights=weights)
+
+
 def judge_on_other_rows(
     fit: tuple[Float[np.ndarray, "n d"], Int[np.ndarray, " n"]],
     choose: tuple[Float[np.ndarray, "m d"], Int[np.ndarray, " m"]],
@@ -36,6 +117,7 @@ def judge_on_other_rows(
     *,
     class_names: Sequence[str],
     on_progress: Progress,
+    fit_with: HeadFit = fit_plain,
 ) -> Judgement:
     """Fit every candidate on some rows and judge it on others.
 
@@ -46,6 +128,7 @@ def judge_on_other_rows(
         config: How to fit.
         class_names: All classes.
         on_progress: Told after each fit.
+        fit_with: The route's way to fit.
 
     Returns:
         The judgement of all the rows to judge on, and the fitted heads.
@@ -53,7 +136,9 @@ def judge_on_other_rows(
     heads: dict[float, Head] = {}
     hits = np.zeros((len(grid), len(choose[1])), dtype=bool)
     for g, C in enumerate(grid):
-        heads[C] = fit_head(*fit, config, C, class_names=class_names)
+        heads[C] = fit_with(
+            *fit, config, C, class_names=class_names, positions=np.arange(len(fit[1]))
+        )
         hits[g] = np.argmax(heads[C].logits(choose[0]), axis=1) == choose[1]
         on_progress(g + 1, len(grid))
     return Judgement(positions=np.arange(len(choose[1])), hits=hits, heads=heads)
@@ -67,6 +152,7 @@ def judge_by_cross_validation(
     config: LastLayerConfig,
     *,
     on_progress: Progress,
+    fit_with: HeadFit = fit_plain,
 ) -> Judgement:
     """Judge every candidate on each fold after fitting it on the others, objects kept whole.
 
@@ -81,6 +167,7 @@ def judge_by_cross_validation(
         grid: The candidates.
         config: How to fit, and how many folds.
         on_progress: Told after each fold.
+        fit_with: The route's way to fit.
 
     Returns:
         The judgement; without any judged row where there are too few rows of a class.
@@ -88,11 +175,11 @@ def judge_by_cross_validation(
     single = np.arange(len(labels))
     if objects is not None:
         folds = object_folds(labels, objects, config.folds)
-        judged = _judge_folds(features, labels, folds, grid, config, on_progress=on_progress)
+        judged = _judge_folds(features, labels, folds, grid, config, on_progress, fit_with)
         if len(judged.positions):
             return judged
     folds = object_folds(labels, single, config.folds)
-    judged = _judge_folds(features, labels, folds, grid, config, on_progress=on_progress)
+    judged = _judge_folds(features, labels, folds, grid, config, on_progress, fit_with)
     notes = []
     if objects is not None:
         notes.append("too few objects for folds of whole objects: C chosen on folds of single rows")
@@ -107,8 +194,8 @@ def _judge_folds(
     folds: Int[np.ndarray, " n"],
     grid: Sequence[float],
     config: LastLayerConfig,
-    *,
     on_progress: Progress,
+    fit_with: HeadFit,
 ) -> Judgement:
     hits = np.zeros((len(grid), len(labels)), dtype=bool)
     judged = np.zeros(len(labels), dtype=bool)
@@ -120,7 +207,14 @@ def _judge_folds(
         if len(classes) > 1 and held.any():
             code = np.searchsorted(classes, labels)
             for g, C in enumerate(grid):
-                head = fit_head(features[others], code[others], config, C)
+                head = fit_with(
+                    features[others],
+                    code[others],
+                    config,
+                    C,
+                    class_names=(),
+                    positions=np.flatnonzero(others),
+                )
                 hits[g, held] = np.argmax(head.logits(features[held]), axis=1) == code[held]
             judged |= held
         on_progress(fold + 1, n_folds)

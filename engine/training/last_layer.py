@@ -133,6 +133,7 @@ def fit_head(
     C: float,
     *,
     class_names: Sequence[str] = (),
+    weights: Float[np.ndarray, " n"] | None = None,
 ) -> Head:
     """Fit a last layer with a given C on all the rows that are given.
 
@@ -142,6 +143,8 @@ def fit_head(
         config: Penalty, class balance, tolerance; its grid is not read.
         C: Inverse strength of the regularisation, above 0.
         class_names: All classes; each needs a row. Without names the classes are 0 … max(labels).
+        weights: How much each row counts in the loss, at least 0, on top of what balances the
+            classes; standardisation does not read them. None: all 1.
 
     Returns:
         The head, the same for the same rows in any order up to the solver's tolerance.
@@ -154,16 +157,27 @@ def fit_head(
     require_every_class(labels, n_classes, class_names)
     if not np.isfinite(features).all():
         raise InvalidInput("features to fit hold NaN or infinite values; extract them again")
+    z, mean, std = standardised(features)
+    coef, intercept = _fit_coefficients(z, labels, config, C, weights)
+    return Head(coef=coef, intercept=intercept, mean=mean, std=std, C=float(C), n_classes=n_classes)
+
+
+def standardised(
+    features: Float[np.ndarray, "n d"],
+) -> tuple[Float64[np.ndarray, "n d"], Float64[np.ndarray, " d"], Float64[np.ndarray, " d"]]:
+    """Shift and scale every feature to mean 0 and deviation 1; a constant one is only shifted.
+
+    Args:
+        features: Raw features.
+
+    Returns:
+        The standardised features, their means, and their deviations (1 where constant).
+    """
     scaler = StandardScaler().fit(features.astype(np.float64))
-    z = scaler.transform(features.astype(np.float64))
-    coef, intercept = _fit_coefficients(z, labels, config, C)
-    return Head(
-        coef=coef,
-        intercept=intercept,
-        mean=np.asarray(scaler.mean_, dtype=np.float64),
-        std=np.asarray(scaler.scale_, dtype=np.float64),
-        C=float(C),
-        n_classes=n_classes,
+    return (
+        np.asarray(scaler.transform(features.astype(np.float64)), dtype=np.float64),
+        np.asarray(scaler.mean_, dtype=np.float64),
+        np.asarray(scaler.scale_, dtype=np.float64),
     )
 
 
@@ -200,14 +214,18 @@ def require_every_class(
 
 
 def _fit_coefficients(
-    z: Float64[np.ndarray, "n d"], labels: Int[np.ndarray, " n"], config: LastLayerConfig, C: float
+    z: Float64[np.ndarray, "n d"],
+    labels: Int[np.ndarray, " n"],
+    config: LastLayerConfig,
+    C: float,
+    weights: Float[np.ndarray, " n"] | None = None,
 ) -> tuple[Float64[np.ndarray, "k d"], Float64[np.ndarray, " k"]]:
     """Coefficients and intercepts; k = 1 for two classes."""
     classes = np.unique(labels)
     if config.penalty == "l1" and len(classes) > 2:
-        parts = [_solve(z, (labels == c).astype(np.int64), config, C) for c in classes]
+        parts = [_solve(z, (labels == c).astype(np.int64), config, C, weights) for c in classes]
         return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
-    return _solve(z, labels.astype(np.int64), config, C)
+    return _solve(z, labels.astype(np.int64), config, C, weights)
 
 
 def _solve(
@@ -215,6 +233,7 @@ def _solve(
     labels: Int64[np.ndarray, " n"],
     config: LastLayerConfig,
     C: float,
+    weights: Float[np.ndarray, " n"] | None = None,
 ) -> tuple[Float64[np.ndarray, "k d"], Float64[np.ndarray, " k"]]:
     """Solve with more and more iterations until the solver says it has converged.
 
@@ -232,7 +251,7 @@ def _solve(
             last = iterations == ITERATIONS[-1]
             warnings.simplefilter("ignore" if last else "error", ConvergenceWarning)
             try:
-                model.fit(z, labels)
+                model.fit(z, labels, sample_weight=weights)
             except ConvergenceWarning:
                 continue
         return model.coef_.astype(np.float64), model.intercept_.astype(np.float64)

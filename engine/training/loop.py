@@ -1,25 +1,30 @@
-"""The training loop: every layer, plain empirical risk, the best epoch kept."""
+"""The one training loop: every layer, any objective, the best epoch by plain average kept."""
 
 import copy
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Int, Int64
 from torch import nn
-from torch.nn import functional
 from torch.utils.data import DataLoader
 
 from engine.data.images import ImageDataset
 from engine.data.manifest import ImageManifest
 from engine.errors import InvalidInput, ModelMismatch, UnknownOption
 from engine.models.architectures import drawn_from
-from engine.models.classifier import Classifier, logits_of
+from engine.models.classifier import Classifier
 from engine.models.modes import evaluating
+from engine.models.probing import logits_of
 from engine.progress import Progress, ignore_progress
 from engine.randomness import generator, integer_seed
+from engine.training.corruption import Alteration
+from engine.training.objectives import Batch, CrossEntropy, Loss, Objective
+from engine.training.sampling import Sampler, Shuffled
 
 OPTIMISERS = ("sgd", "adam")
+SMALLEST = 16
+"""Pixels a side that a picture to train on must have."""
 
 _ENOUGH_FOR_BATCH_NORM = 16
 """Images in a batch from which its own mean and variance are good enough to train with."""
@@ -39,6 +44,8 @@ class FineTuneConfig:
         flips: Mirror each image left to right with probability one half.
         train_batch_norm: False: statistics stay frozen always. True: they are trained where
             every batch has at least 16 images.
+        image_size: Pixels a side of the pictures trained on; 0, or more than the classifier sees,
+            takes the classifier's. Smaller trains faster; epochs are judged at the classifier's.
     """
 
     epochs: int = 3
@@ -49,6 +56,7 @@ class FineTuneConfig:
     optimiser: str = "sgd"
     flips: bool = False
     train_batch_norm: bool = True
+    image_size: int = 0
 
     def __post_init__(self) -> None:
         if self.optimiser not in OPTIMISERS:
@@ -56,6 +64,10 @@ class FineTuneConfig:
         for name in ("epochs", "batch_size"):
             if getattr(self, name) < 1:
                 raise InvalidInput(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.image_size and self.image_size < SMALLEST:
+            raise InvalidInput(
+                f"image_size must be 0 or at least {SMALLEST} pixels, got {self.image_size}"
+            )
         if self.lr <= 0:
             raise InvalidInput(f"lr must be above 0, got {self.lr}")
         if self.weight_decay < 0 or not 0 <= self.momentum < 1:
@@ -70,7 +82,7 @@ class History:
     """How training went.
 
     Attributes:
-        train_loss: Mean cross-entropy over the training rows, per epoch.
+        train_loss: Mean loss over the images fed, per epoch: the objective's own.
         val_average: Plain accuracy on the choosing rows after each epoch; empty without them.
         best_epoch: The epoch whose weights were kept, counted from 0.
     """
@@ -87,14 +99,17 @@ def fine_tune(
     choose_rows: Int[np.ndarray, " v"],
     config: FineTuneConfig,
     *,
+    objective: Objective | None = None,
+    sampler: Sampler | None = None,
+    alteration: Alteration | None = None,
     seed: int = 0,
     device: str = "cpu",
     on_progress: Progress = ignore_progress,
 ) -> tuple[Classifier, History]:
-    """Train every layer of a copy of a classifier by cross-entropy.
+    """Train every layer of a copy of a classifier.
 
     The epoch with the highest plain accuracy on the choosing rows is kept, the earliest of
-    equals; true groups are never looked at. Without choosing rows the last epoch is kept. One
+    equals; true groups are never looked at here. Without choosing rows the last epoch is kept. One
     seed gives the same weights on one machine with the same number of threads.
 
     Args:
@@ -103,7 +118,10 @@ def fine_tune(
         fit_rows: Rows to train on; a row that is named twice counts twice.
         choose_rows: Rows to choose the epoch on; may be empty.
         config: How to train.
-        seed: Decides order, flips and dropout.
+        objective: What for; cross-entropy if left out.
+        sampler: Which rows each batch holds; every row once an epoch, shuffled, if left out.
+        alteration: Changes pictures on their way in, after flips; nothing if left out.
+        seed: Decides order, flips, alterations and dropout.
         device: Where to compute, as torch names it.
         on_progress: Called with (batches done, batches in all); may raise `Cancelled`.
 
@@ -122,20 +140,30 @@ def fine_tune(
             f"the classifier's classes are {', '.join(classifier.class_names)}, the manifest's "
             f"are {', '.join(manifest.class_names)}; use a classifier of these classes"
         )
-    module = copy.deepcopy(classifier.module).to(device)
+    # channels last is how convolutions run fastest on the CPU
+    module = copy.deepcopy(classifier.module).to(device).to(memory_format=torch.channels_last)
+    seen = classifier.preprocessing
     run = _Run(
         module=module,
         optimiser=_optimiser(module, config),
-        fit=ImageDataset(manifest, fit_rows, classifier.preprocessing),
+        fit=ImageDataset(
+            manifest, fit_rows, replace(seen, size=min(config.image_size or seen.size, seen.size))
+        ),
         choose=ImageDataset(manifest, choose_rows, classifier.preprocessing),
         config=config,
+        sampler=sampler or Shuffled(),
+        alteration=alteration,
         rng=generator(seed, "fine-tuning"),
         on_progress=on_progress,
     )
-    with drawn_from(integer_seed(seed, "fine-tuning")):
-        history, weights = _train(run)
+    with (
+        drawn_from(integer_seed(seed, "fine-tuning")),
+        (objective or CrossEntropy()).on(module) as loss_of,
+    ):
+        history, weights = _train(run, loss_of)
     module.load_state_dict(weights)
-    return replace(classifier, module=module.cpu().eval()), history
+    whole = module.cpu().to(memory_format=torch.contiguous_format).eval()
+    return replace(classifier, module=whole), history
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -147,6 +175,8 @@ class _Run:
     fit: ImageDataset
     choose: ImageDataset
     config: FineTuneConfig
+    sampler: Sampler
+    alteration: Alteration | None
     rng: np.random.Generator
     on_progress: Progress
 
@@ -155,12 +185,12 @@ class _Run:
         return -(-len(self.fit) // self.config.batch_size)
 
 
-def _train(run: _Run) -> tuple[History, dict[str, torch.Tensor]]:
+def _train(run: _Run, loss_of: Loss) -> tuple[History, dict[str, torch.Tensor]]:
     losses: list[float] = []
     averages: list[float] = []
     best_epoch, weights = 0, run.module.state_dict()
     for epoch in range(run.config.epochs):
-        losses.append(_train_epoch(run, epoch))
+        losses.append(_train_epoch(run, loss_of, epoch))
         best_so_far = max(averages, default=-1.0)
         if len(run.choose):
             averages.append(_average(run))
@@ -170,24 +200,21 @@ def _train(run: _Run) -> tuple[History, dict[str, torch.Tensor]]:
     return history, weights
 
 
-def _train_epoch(run: _Run, epoch: int) -> float:
-    # Batches equal within one image: a last batch of one or two would spoil BatchNorm.
-    order = run.rng.permutation(len(run.fit))
-    batches = np.array_split(order, run.n_batches)
+def _train_epoch(run: _Run, loss_of: Loss, epoch: int) -> float:
+    batches = run.sampler.batches(len(run.fit), run.config.batch_size, run.rng)
     enough = min(len(batch) for batch in batches) >= _ENOUGH_FOR_BATCH_NORM
     _training_mode(run.module, batch_norm=run.config.train_batch_norm and enough)
-    loss_sum = 0.0
-    for done, batch in enumerate(batches, start=epoch * run.n_batches + 1):
-        images, labels = _gather(run, batch)
-        if run.config.flips:
-            images = _flipped(images, run.rng)
+    loss_sum, fed = 0.0, 0
+    for done, positions in enumerate(batches, start=epoch * run.n_batches + 1):
+        batch = _gather(run, positions)
         run.optimiser.zero_grad(set_to_none=True)
-        loss = functional.cross_entropy(logits_of(run.module(images)), labels)
+        loss = loss_of(batch)
         torch.autograd.backward(loss)
         run.optimiser.step()
-        loss_sum += float(loss.detach()) * len(batch)
+        loss_sum += float(loss.detach()) * len(positions)
+        fed += len(positions)
         run.on_progress(done, run.config.epochs * run.n_batches)
-    return loss_sum / len(order)
+    return loss_sum / fed
 
 
 def _training_mode(module: nn.Module, *, batch_norm: bool) -> None:
@@ -199,11 +226,18 @@ def _training_mode(module: nn.Module, *, batch_norm: bool) -> None:
             part.eval()
 
 
-def _gather(run: _Run, positions: Int[np.ndarray, " b"]) -> tuple[torch.Tensor, torch.Tensor]:
+def _gather(run: _Run, positions: Int[np.ndarray, " b"]) -> Batch:
     items = [run.fit[int(position)] for position in positions]
     device = next(run.module.parameters()).device
-    images = torch.stack([image for image, _, _ in items]).to(device)
-    return images, torch.tensor([label for _, label, _ in items], device=device)
+    images = torch.stack([image for image, _, _ in items])
+    images = images.to(device, memory_format=torch.channels_last)
+    rows = np.array([row for _, _, row in items], dtype=np.int64)
+    if run.config.flips:
+        images = _flipped(images, run.rng)
+    if run.alteration is not None:
+        images = run.alteration(images, rows, run.rng)
+    labels = torch.tensor([label for _, label, _ in items], device=device)
+    return Batch(images=images, labels=labels, rows=rows)
 
 
 def _flipped(images: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
@@ -213,14 +247,43 @@ def _flipped(images: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
 
 def _average(run: _Run) -> float:
     """Give the plain accuracy on the choosing rows."""
-    correct = 0
-    device = next(run.module.parameters()).device
-    batches = DataLoader(run.choose, batch_size=run.config.batch_size)
-    with evaluating(run.module), torch.inference_mode():
-        for images, labels, _ in batches:
-            logits = logits_of(run.module(images.to(device)))
-            correct += int((logits.argmax(dim=1).cpu() == labels).sum())
-    return correct / len(run.choose)
+    labels = run.choose.manifest.labels[run.choose.rows]
+    predicted = _predicted(run.module, run.choose, run.config.batch_size)
+    return int((predicted == labels).sum()) / len(labels)
+
+
+def _predicted(module: nn.Module, images: ImageDataset, batch_size: int) -> Int64[np.ndarray, " m"]:
+    device = next(module.parameters()).device
+    found = [np.zeros(0, dtype=np.int64)]
+    with evaluating(module), torch.inference_mode():
+        for batch, _, _ in DataLoader(images, batch_size=batch_size):
+            found.append(logits_of(module(batch.to(device))).argmax(dim=1).cpu().numpy())
+    return np.concatenate(found)
+
+
+def predict_classes(
+    classifier: Classifier,
+    manifest: ImageManifest,
+    rows: Int64[np.ndarray, " m"],
+    *,
+    batch_size: int = 32,
+) -> Int64[np.ndarray, " m"]:
+    """Give the class that a classifier sees in each of some pictures.
+
+    Args:
+        classifier: The classifier; left as found.
+        manifest: The pictures.
+        rows: Which of them.
+        batch_size: Pictures at once.
+
+    Returns:
+        The predicted classes, in the order of `rows`.
+
+    Raises:
+        ManifestError: If a picture cannot be decoded.
+    """
+    images = ImageDataset(manifest, rows, classifier.preprocessing)
+    return _predicted(classifier.module, images, batch_size)
 
 
 def _optimiser(module: nn.Module, config: FineTuneConfig) -> torch.optim.Optimizer:

@@ -14,15 +14,27 @@ export class ExposureClock {
     this.focused = page.hasFocus();
     this.state = this.stateNow();
     this.since = performance.now();
+    this.reset();
+    for (const sign of ["pointerdown", "keydown"]) {
+      page.addEventListener(sign, (event) => (this.firstInputAt ??= event.timeStamp), true);
+    }
+  }
+
+  reset() {
     this.totals = { hidden: 0, blurred: 0, seen: 0 };
+    this.counts = { hidden: 0, blurred: 0, seen: 0 };
+    this.longestHidden = 0;
+    this.firstInputAt = null;
   }
 
   /** Begin anew at the moment of paint. */
   start(shownAt) {
     this.shownAt = shownAt;
-    this.totals = { hidden: 0, blurred: 0, seen: 0 };
+    this.reset();
     this.state = this.stateNow();
+    this.counts[this.state] += 1;
     this.since = shownAt;
+    this.stretch = shownAt;
   }
 
   /** A curtain over the picture counts as hidden. */
@@ -44,6 +56,10 @@ export class ExposureClock {
       shown_to_answer_ms: round(answeredAt - this.shownAt),
       hidden_ms: round(this.totals.hidden),
       blur_ms: round(this.totals.blurred),
+      longest_hidden_ms: round(this.longestHidden),
+      n_hidden: this.counts.hidden,
+      n_blur: this.counts.blurred,
+      shown_to_first_input_ms: round((this.firstInputAt ?? answeredAt) - this.shownAt),
     };
   }
 
@@ -51,7 +67,15 @@ export class ExposureClock {
     this.totals[this.state] += Math.max(0, now - this.since);
     this.since = Math.max(this.since, now);
     this.focused = focused;
+    const before = this.state;
     this.state = this.stateNow();
+    if (before === "hidden") {
+      this.longestHidden = Math.max(this.longestHidden, this.since - this.stretch);
+    }
+    if (before !== this.state) {
+      this.counts[this.state] += 1;
+      this.stretch = this.since;
+    }
   }
 
   stateNow() {

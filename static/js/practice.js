@@ -5,7 +5,11 @@ const desk = document.querySelector("[data-practice]");
 const viewer = new Viewer(document.querySelector("[data-stage]"));
 const form = document.querySelector("[data-answers]");
 const next = document.querySelector("[data-next]");
-const answers = { n: "no", y: "yes", ArrowLeft: "no", ArrowRight: "yes" };
+const buttonOfKey = Object.fromEntries(
+  Array.from(form?.querySelectorAll("[data-keys]") ?? []).flatMap((button) =>
+    button.dataset.keys.split(" ").filter(Boolean).map((key) => [key, button]),
+  ),
+);
 
 async function begin() {
   for (const button of form?.elements ?? []) button.disabled = button.type === "submit";
@@ -27,10 +31,11 @@ async function begin() {
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.altKey || event.metaKey || event.repeat) return;
   if (event.target.matches?.("input[type=range]")) return;
-  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  const button = form?.querySelector(`[value="${answers[key]}"]`);
+  const latin = event.key.length > 1 || /^[a-z0-9]$/i.test(event.key);
+  const key = latin ? event.key.toLowerCase() : event.code.replace(/^Key/, "").toLowerCase();
+  const button = buttonOfKey[key];
   if (button && !button.disabled) button.click();
-  if (next && key === "Enter" && !event.target.matches?.("a, button, summary")) next.click();
+  if (next && key === "enter" && !event.target.matches?.("a, button, summary")) next.click();
 });
 
 peekWithSpace(viewer);

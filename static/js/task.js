@@ -14,14 +14,17 @@ const IDLE_MS = 60000;
 const TOO_FAST_MS = 250;
 const CHIP_AFTER_MS = 1500;
 const RETRY_MS = 3000;
-const WORDS = { yes: "Yes", no: "No", cannot_tell: "Not sure", not_loaded: "Image did not load" };
-const KEYS = { n: "no", y: "yes", ArrowLeft: "no", ArrowRight: "yes" };
 
 const find = (name) => document.querySelector(`[data-${name}]`);
 const settings = JSON.parse(document.getElementById("task-settings").textContent);
 const base = `/s/${settings.sitting}/`;
+const say = (name, values = {}) =>
+  (settings.words[name] ?? "").replace(/\{(\w+)\}/g, (_, key) => values[key] ?? "");
 const desk = find("task");
 const buttons = Array.from(document.querySelectorAll("[data-answer]"));
+const answerOfKey = Object.fromEntries(
+  buttons.flatMap((button) => button.dataset.keys.split(" ").filter(Boolean).map((key) => [key, button.dataset.answer])),
+);
 const helpDialog = find("help-dialog");
 const curtain = find("curtain");
 const viewer = new Viewer(find("stage"));
@@ -57,6 +60,8 @@ async function decoded(task) {
 async function show(task, { isFirst = false } = {}) {
   setReady(false);
   words(task);
+  const askedAt = performance.now();
+  const preloaded = Boolean(task.photo);
   let photo = null;
   try {
     if (isFirst) await viewer.photo.decode();
@@ -65,7 +70,14 @@ async function show(task, { isFirst = false } = {}) {
     photo = await again(task);
   }
   if (task !== tasks[index]) return;
+  const decodedAt = performance.now();
   const shownAt = await viewer.show(task, photo);
+  task.way = {
+    request_to_shown_ms: Math.max(0, shownAt - askedAt),
+    decoded_to_shown_ms: Math.max(0, shownAt - decodedAt),
+    preloaded: Number(preloaded),
+    n_changes: task.changes ?? 0,
+  };
   task.photo = null;
   if (task !== tasks[index]) return;
   clock.start(shownAt);
@@ -99,17 +111,22 @@ async function sharpen(task) {
 
 function words(task) {
   const number = settings.answered + 1;
-  find("count").textContent = `${number} of ${settings.total}`;
+  const place = { n: number, of: settings.total };
+  find("question").textContent = task.question;
+  find("count").textContent = say("count", place);
   find("progress").value = settings.answered;
-  find("left").textContent = `About ${minutesLeft()} min left`;
-  find("live").textContent = `Image ${number} of ${settings.total}`;
-  viewer.photo.alt = `Image ${number} of ${settings.total}`;
+  find("left").textContent = say("left", { n: minutesLeft() });
+  find("live").textContent = say("image", place);
+  viewer.photo.alt = say("image", place);
+  for (const field of document.querySelectorAll("[data-report-form] [name=assignment]")) {
+    field.value = task.assignment;
+  }
   find("label").hidden = !task.label;
   find("label").querySelector("strong").textContent = task.label;
   find("previous").hidden = !task.previous;
-  find("previous-answer").textContent = WORDS[task.previous] ?? "";
+  find("previous-answer").textContent = say(`answer:${task.previous}`);
   find("undo").disabled = given.length === 0 && !settings.undo;
-  document.title = document.title.replace(/^[^·]*/, `${number} of ${settings.total} `);
+  document.title = document.title.replace(/^[^·]*/, `${say("count", place)} `);
 }
 
 function minutesLeft() {
@@ -174,6 +191,7 @@ function answer(choice, event) {
     answer: choice,
     client_uuid,
     ...timing,
+    ...task.way,
     input_kind: kindOf(event),
     overlay: viewer.report(),
     queuedAt: Date.now(),
@@ -181,7 +199,7 @@ function answer(choice, event) {
   settings.answered += 1;
   if (timing.shown_to_answer_ms < TOO_FAST_MS && !hasWarned) {
     hasWarned = true;
-    drop("Still with us?", "That was very quick. Please look at each image before you answer.");
+    drop(say("fast"), say("fastText"));
   }
   goOn();
 }
@@ -212,9 +230,9 @@ async function goOn() {
 /** The last answer is given: leave once every answer has arrived. */
 function finish() {
   leaving = true;
-  find("count").textContent = `${settings.total} of ${settings.total}`;
+  find("count").textContent = say("count", { n: settings.total, of: settings.total });
   find("progress").value = settings.total;
-  find("live").textContent = "All images answered, sending the last answers";
+  find("live").textContent = say("sending");
   if (queue.isEmpty) leave(`${base}done/`);
 }
 
@@ -236,6 +254,7 @@ function undo() {
   leaving = false;
   index -= 1;
   tasks[index].previous = last.answer;
+  tasks[index].changes = (tasks[index].changes ?? 0) + 1;
   show(tasks[index]);
 }
 
@@ -243,17 +262,12 @@ function undo() {
 
 function heard(event) {
   if (event === "elsewhere" || event === "stale") {
-    drop("This round went on in another tab", "Your answers are stored.", "Continue here", base);
+    drop(say("elsewhere"), say("elsewhereText"), say("here"), base);
   } else if (event === "surplus") {
     leaving = true;
     if (queue.isEmpty) leave(base);
   } else if (event === "lost") {
-    drop(
-      "This browser has lost your place",
-      "Your last answers are kept here. Please open the link you were given once more.",
-      "Try again",
-      base,
-    );
+    drop(say("lost"), say("lostText"), say("again"), base);
   }
   showChip();
 }
@@ -269,7 +283,7 @@ function showChip() {
   }
   const reveal = () => {
     const now = queue.waitingAnswers;
-    chip.textContent = `${now} answer${now === 1 ? "" : "s"} waiting to be sent`;
+    chip.textContent = say("waiting", { n: now });
     chip.hidden = now === 0;
   };
   if (queue.failed || !chip.hidden || leaving) reveal();
@@ -278,7 +292,7 @@ function showChip() {
 
 /* ---- pausing ---- */
 
-function drop(title, text, label = "Continue", url = "") {
+function drop(title, text, label = say("continue"), url = "") {
   if (curtain.open) return;
   find("curtain-title").textContent = title;
   find("curtain-text").textContent = text;
@@ -296,14 +310,14 @@ curtain.addEventListener("close", () => {
 });
 find("continue").addEventListener("click", () => curtain.close());
 find("pause").addEventListener("click", () =>
-  drop("Paused", "Take your time. Every answer so far is stored."),
+  drop(say("paused"), say("rest")),
 );
 
 function stir() {
   clearTimeout(idleTimer);
   idleTimer = setTimeout(() => {
     if (helpDialog.open) helpDialog.close();
-    drop("Paused", "Nothing was pressed for a minute, so the clock was stopped.");
+    drop(say("paused"), say("idle"));
   }, IDLE_MS);
 }
 for (const sign of ["pointerdown", "pointermove", "keydown", "wheel"]) {
@@ -322,8 +336,8 @@ helpDialog.addEventListener("close", () => {
 });
 find("help").addEventListener("click", openHelp);
 find("close").addEventListener("click", () => helpDialog.close());
-find("keys").checked = keysOn;
-find("keys").addEventListener("change", (event) => {
+find("keys-switch").checked = keysOn;
+find("keys-switch").addEventListener("change", (event) => {
   keysOn = event.target.checked;
   remember("gazecheck:keys", { on: keysOn });
   document.body.dataset.singleKeys = keysOn ? "on" : "off";
@@ -331,6 +345,12 @@ find("keys").addEventListener("change", (event) => {
 document.body.dataset.singleKeys = keysOn ? "on" : "off";
 
 /* ---- input ---- */
+
+/** Name a key in lower case; where letters are not Latin, by its place on the keyboard. */
+function keyOf(event) {
+  if (event.key.length > 1 || /^[a-z0-9?]$/i.test(event.key)) return event.key.toLowerCase();
+  return /^Key[A-Z]$/.test(event.code) ? event.code.slice(3).toLowerCase() : event.key;
+}
 
 const isCovered = () => curtain.open || helpDialog.open;
 
@@ -348,10 +368,10 @@ document.addEventListener("keydown", (event) => {
   if (!keysOn || isCovered() || event.repeat) return;
   if (event.ctrlKey || event.altKey || event.metaKey) return;
   if (event.target.matches?.("input[type=range]") && event.key.startsWith("Arrow")) return;
-  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  if (KEYS[key]) {
+  const key = keyOf(event);
+  if (answerOfKey[key]) {
     event.preventDefault();
-    answer(KEYS[key], event);
+    answer(answerOfKey[key], event);
   } else if (key === "z") undo();
   else if (key === "?") openHelp();
 });

@@ -92,7 +92,7 @@ export class Viewer {
       contour: this.contour.checked ? HALF_MAXIMUM : null,
     });
     this.canvas.hidden = !drawn || this.peeking !== null;
-    this.note.hidden = drawn;
+    this.note.hidden = drawn || !dead;
   }
 
   adjusted() {

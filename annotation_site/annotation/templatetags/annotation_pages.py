@@ -8,7 +8,12 @@ from django.conf import settings
 from django.contrib.staticfiles import finders
 from django.utils.safestring import SafeString, mark_safe
 
+from annotation_site.annotation.buttons import label_of
+from annotation_site.annotation.markup import render_markdown
+
 register = template.Library()
+register.filter("markdown", render_markdown)
+register.filter("answer_label", label_of)
 
 
 @register.simple_tag

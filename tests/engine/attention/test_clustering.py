@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
-from engine.attention.clustering import k_means
+from engine.attention.clustering import k_means, k_medoids
 from engine.errors import InvalidInput
 
 
@@ -53,3 +53,31 @@ def test_nothing_to_cluster_is_refused():
         k_means(np.zeros((0, 2)), 2, seed=0)
     with pytest.raises(InvalidInput, match="0 clusters"):
         k_means(np.zeros((3, 2)), 0, seed=0)
+
+
+def test_medoids_are_points_that_all_others_are_near_to():
+    rng = np.random.default_rng(0)
+    points = np.concatenate([rng.normal(size=(20, 2)) + 40 * at for at in range(3)])
+
+    found = k_medoids(points, 3, seed=0)
+
+    assert (found // 20).tolist() == [0, 1, 2]
+    for at in found.tolist():
+        heap = points[at // 20 * 20 : at // 20 * 20 + 20]
+        away = np.linalg.norm(heap[:, None] - heap[None], axis=2).sum(axis=1)
+        assert at % 20 == away.argmin()
+
+
+def test_fixed_medoids_stay_and_the_others_go_elsewhere():
+    rng = np.random.default_rng(0)
+    points = np.concatenate([rng.normal(size=(20, 2)) + 40 * at for at in range(3)])
+
+    found = k_medoids(points, 2, seed=0, fixed=np.array([25]))
+
+    assert (found // 20).tolist() == [0, 2]
+    assert k_medoids(points, 59, seed=0, fixed=np.array([25])).tolist() == [
+        at for at in range(60) if at != 25
+    ]
+    assert len(set(k_medoids(np.zeros((9, 2)), 4, seed=0).tolist())) == 4
+    with pytest.raises(InvalidInput, match="at least 1 medoid"):
+        k_medoids(points, 0, seed=0)

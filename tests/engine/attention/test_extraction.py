@@ -6,6 +6,7 @@ import torch
 
 from engine.attention.extraction import Extraction, ExtractionConfig, extract
 from engine.attribution.grad_cam import GradCam
+from engine.attribution.method import attribution_method
 from engine.data.images import image_batches
 from engine.errors import Cancelled, InvalidInput, ManifestError, ModelMismatch, UnknownOption
 from engine.models.architectures import build_module
@@ -44,7 +45,13 @@ def test_one_pass_gives_what_separate_computations_give(small_manifest, classifi
     maps = GradCam()(classifier, batch.images, batch.labels).numpy()
     assert given.rows.tolist() == list(range(19))
     np.testing.assert_allclose(given.logits, logits, atol=1e-5)
-    np.testing.assert_allclose(given.features, features.mean(dim=(2, 3)), atol=1e-5)
+    # what the last linear layer reads, whichever layer the maps are made from
+    head = classifier.module.head
+    np.testing.assert_allclose(
+        given.logits,
+        given.features @ head.weight.detach().numpy().T + head.bias.detach().numpy(),
+        atol=1e-5,
+    )
     np.testing.assert_allclose(given.maps_true, maps, atol=1e-6)
     np.testing.assert_allclose(
         given.maps_predicted, GradCam()(classifier, batch.images, predicted), atol=1e-6
@@ -242,3 +249,25 @@ def test_networks_of_every_kind_of_head_are_extracted(
     assert given.maps_true.shape == (19, 2, 2)
     for name in ARRAYS:
         assert np.isfinite(getattr(given, name)).all()
+
+
+@pytest.mark.parametrize(
+    "method", ["cam", "grad_cam_plus_plus", "hires_cam", "x_grad_cam", "layer_cam", "eigen_cam"]
+)
+def test_every_method_on_the_grid_goes_through_the_pass(small_manifest, small_classifier, method):
+    (batch,) = image_batches(
+        small_manifest, np.arange(19), small_classifier.preprocessing, batch_size=99
+    )
+
+    given = extract(small_manifest, small_classifier, ExtractionConfig(method=method))
+
+    expected = attribution_method(method)(small_classifier, batch.images, batch.labels)
+    scale = float(expected.max())
+    np.testing.assert_allclose(given.maps_true, expected, rtol=1e-4, atol=1e-5 * scale)
+    plain = extract(small_manifest, small_classifier, ExtractionConfig())
+    np.testing.assert_array_equal(given.features, plain.features)
+
+
+def test_a_classifier_that_no_method_is_defined_for_is_refused(small_manifest, small_classifier):
+    with pytest.raises(InvalidInput, match="no attention between places to follow"):
+        extract(small_manifest, small_classifier, ExtractionConfig(method="attention_rollout"))

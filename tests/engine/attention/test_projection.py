@@ -3,7 +3,7 @@ import pytest
 from sklearn.decomposition import PCA
 from sklearn.manifold import trustworthiness as oracle_trustworthiness
 
-from engine.attention.projection import principal_components, to_plane, trustworthiness
+from engine.attention.projection import embed, principal_components, trustworthiness
 from engine.errors import InvalidInput
 
 
@@ -53,7 +53,7 @@ def test_few_points_are_laid_out_by_principal_components():
     points = np.random.default_rng(0).normal(size=(30, 5)).astype(np.float32)
     fit = np.arange(30) < 20
 
-    found = to_plane(points, fit, n_neighbors=15, min_dist=0.0, seed=0)
+    found = embed(points, fit, n_neighbors=15, min_dist=0.0, seed=0)
 
     assert found.method == "principal components"
     expected = principal_components(points[fit], 2).apply(points)
@@ -63,7 +63,7 @@ def test_few_points_are_laid_out_by_principal_components():
 def test_points_on_a_line_have_a_second_coordinate_of_zero():
     points = np.arange(12.0, dtype=np.float32)[:, None]
 
-    found = to_plane(points, np.ones(12, bool), n_neighbors=15, min_dist=0.0, seed=0)
+    found = embed(points, np.ones(12, bool), n_neighbors=15, min_dist=0.0, seed=0)
 
     assert (found.coordinates[:, 1] == 0).all()
 

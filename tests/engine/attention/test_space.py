@@ -149,3 +149,42 @@ def test_settings_and_presets():
         SpaceConfig(fit_at_most=10)
     with pytest.raises(UnknownOption):
         SpaceConfig(umap_on="pixels")
+
+
+@pytest.mark.slow
+def test_a_space_may_have_more_dimensions_than_a_picture():
+    space = build(config=replace(QUICK, dimension=5))
+    again = build(n=75, config=replace(QUICK, dimension=5))
+
+    assert space.method == "umap"
+    assert space.core.shape == space.environment.shape == (90, 5)
+    np.testing.assert_array_equal(space.core[:75], again.core)
+    assert space.core_trustworthiness > 0.85
+
+
+def test_principal_components_may_be_asked_for():
+    space = build(config=replace(QUICK, dimension=8, method="principal_components"))
+
+    assert space.method == "principal components"
+    np.testing.assert_allclose(space.core, space.core_components, atol=1e-4)
+
+
+def test_a_dimension_that_few_rows_cannot_fill_is_padded():
+    config = replace(QUICK, components=32, dimension=32)
+
+    space = build(n=30, n_fit=12, config=config)
+
+    assert space.core.shape == (30, 32)
+    assert (space.core[:, 20:] == 0).all()
+
+
+def test_dimensions_out_of_range_are_refused():
+    for dimension in (1, 33):
+        with pytest.raises(
+            InvalidInput, match=r"space\.dimension must be at least 2 and at most 32"
+        ):
+            SpaceConfig(dimension=dimension)
+    with pytest.raises(InvalidInput, match=r"at most space\.components, got 16 and 8"):
+        SpaceConfig(dimension=16, components=8)
+    with pytest.raises(UnknownOption, match=r"space\.method"):
+        SpaceConfig(method="tsne")

@@ -6,8 +6,9 @@ from engine.data.images import Preprocessing
 from engine.errors import InvalidInput
 from engine.models.architectures import build_module
 from engine.models.capture import capture
-from engine.models.classifier import Classifier, head_of, logits_of, make_classifier
+from engine.models.classifier import Classifier, make_classifier, pooled_head_of
 from engine.models.modes import evaluating
+from engine.models.probing import logits_of
 
 
 def plain_grad_cam(
@@ -87,7 +88,7 @@ def test_earlier_layers_agree_with_full_differentiation(classifier, layer):
 
     maps = GradCam()(earlier, images, targets)
 
-    assert head_of(earlier) is None
+    assert pooled_head_of(earlier) is None
     expected = plain_grad_cam(earlier, images, targets)
     torch.testing.assert_close(maps, expected, rtol=1e-5, atol=1e-5 * float(expected.max()))
 

@@ -2,9 +2,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from engine.attention.space import AttentionSpace
-from engine.curation.allocation import AllocationConfig, allocate, spread_weights
+from engine.curation.allocation import (
+    AllocationConfig,
+    allocate,
+    effective_sizes,
+    spread_weights,
+)
 from engine.curation.disentangling import FeatureGroups
 from engine.errors import InvalidInput, UnknownOption
 
@@ -16,6 +22,8 @@ def groups_of(core, environment, *, core_is_class=True):
         members=np.flatnonzero(core >= 0),
         core=core,
         environment=environment,
+        cluster=environment,
+        shown=np.where(environment < 0, -1, 0),
         n_candidates=len(core),
         n_core=int(core.max()) + 1,
         n_environment=int(environment.max()) + 1,
@@ -145,7 +153,55 @@ def test_a_size_above_what_is_kept_is_refused_with_both_numbers():
 def test_settings_that_contradict_are_refused():
     with pytest.raises(InvalidInput, match="equal weights are capped"):
         AllocationConfig(rounding="truncate")
+    with pytest.raises(InvalidInput, match="effective size weights are capped"):
+        AllocationConfig(weights="effective_size", capped=False)
     with pytest.raises(UnknownOption):
         AllocationConfig(weights="same")
     assert AllocationConfig.preset("authors").weights == "spread_median"
     assert AllocationConfig.preset("paper").weights == "spread_mean"
+
+
+def test_effective_sizes_by_hand():
+    found = effective_sizes(
+        np.array([1.0, 1.0, 1.0, 4.0, 0.0, 3.0, 1.0]), np.array([0, 0, 0, 1, 1, 2, 2])
+    )
+
+    assert found == pytest.approx([3, 1, 16 / 10])
+    assert effective_sizes(np.zeros(2), np.zeros(2, dtype=int)).tolist() == [0]
+
+
+@given(
+    importance=arrays(np.float64, st.integers(1, 30), elements=st.just(0.0) | st.floats(1e-300, 1)),
+    scale=st.floats(1e-3, 1e3),
+)
+def test_an_effective_size_is_at_most_the_size_and_has_no_unit(importance, scale):
+    cell_of = np.zeros(len(importance), dtype=int)
+
+    (size,) = effective_sizes(importance, cell_of)
+    (scaled,) = effective_sizes(scale * importance, cell_of)
+
+    assert size <= np.count_nonzero(importance) + 1e-9
+    assert size >= (1 - 1e-9 if importance.max() > 0 else 0)
+    assert scaled == pytest.approx(size, rel=1e-6)
+
+
+def test_cells_weigh_by_the_root_of_their_effective_size_and_classes_the_same():
+    groups = groups_of([0] * 20 + [1] * 8, [0] * 16 + [1] * 4 + [0] * 8)
+    classes = np.repeat([0, 1], [20, 8])
+    config = AllocationConfig(weights="effective_size")
+
+    def shares(importance):
+        return allocate(
+            groups, classes, plain_space(np.zeros((28, 2))), 12, config, importance=importance
+        )
+
+    same = shares(np.ones(28))
+    assert same.shares == pytest.approx([0.5 * 4 / 6, 0.5 * 2 / 6, 0.5])
+    assert same.allotted.tolist() == [4, 2, 6]
+    # a cell in which only one image counts is one image
+    lone = shares(np.concatenate([[1.0], np.zeros(15), np.ones(12)]))
+    assert lone.shares == pytest.approx([0.5 / 3, 0.5 * 2 / 3, 0.5])
+    # a class of which nothing counts shares its part equally
+    nothing = shares(np.concatenate([np.zeros(20), np.ones(8)]))
+    assert nothing.shares == pytest.approx([0.25, 0.25, 0.5])
+    assert nothing.allotted.sum() == 12

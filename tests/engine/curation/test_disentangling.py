@@ -133,3 +133,19 @@ def test_nothing_kept_is_refused(space_of):
         unwrap(disentangle)(space, np.zeros(3, int), np.ones(4, bool), seed=0)
     with pytest.raises(UnknownOption, match=r"disentangling.core"):
         DisentanglingConfig(core="classes")
+
+
+def test_a_cue_divides_environments_further(planted):
+    space, classes, environments = planted
+    shown = (np.arange(200) % 4 == 0).astype(int)
+    kept = np.arange(200) != 5
+
+    found = disentangle(space, classes, kept, seed=0, shown=shown)
+
+    assert found.n_environment == 4
+    for number in range(4):
+        inside = found.environment == number
+        assert len(np.unique(found.cluster[inside])) == 1
+        assert len(np.unique(shown[inside])) == 1
+        assert len(np.unique(environments[inside])) == 1
+    assert found.environment[5] == found.cluster[5] == found.shown[5] == -1

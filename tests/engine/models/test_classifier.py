@@ -9,11 +9,12 @@ from engine.errors import InvalidInput, ModelMismatch, UnknownOption
 from engine.models.architectures import build_module
 from engine.models.classifier import (
     Classifier,
-    find_target_layer,
     head_of,
-    logits_of,
     make_classifier,
+    pooled_head_of,
 )
+from engine.models.probing import logits_of
+from engine.models.target_layers import find_target_layer
 
 # architecture, target layer, whether pooling and one linear layer follow it
 ARCHITECTURES = [
@@ -51,7 +52,7 @@ def test_target_layer_and_head_are_found(architecture, layer, is_plain):
     classifier = _classifier(architecture)
 
     assert classifier.target_layer == layer
-    assert (head_of(classifier) is not None) == is_plain
+    assert (pooled_head_of(classifier) is not None) == is_plain
 
 
 @pytest.mark.slow
@@ -68,7 +69,7 @@ def test_target_layer_and_head_are_found_in_large_networks(architecture, layer, 
     classifier = _classifier(architecture)
 
     assert classifier.target_layer == layer
-    assert (head_of(classifier) is not None) == is_plain
+    assert (pooled_head_of(classifier) is not None) == is_plain
 
 
 def test_looking_leaves_modes_hooks_and_weights_as_found():
@@ -99,7 +100,8 @@ def test_a_named_target_layer_is_kept():
     classifier = _classifier("torchvision/resnet18", target_layer="layer3")
 
     assert classifier.target_layer == "layer3"
-    assert head_of(classifier) is None
+    assert pooled_head_of(classifier) is None
+    assert head_of(classifier) is classifier.module.fc
 
 
 def test_a_target_layer_that_does_not_exist_is_refused():
@@ -110,12 +112,6 @@ def test_a_target_layer_that_does_not_exist_is_refused():
 def test_a_target_layer_without_a_grid_is_refused():
     with pytest.raises(InvalidInput, match="not a feature map"):
         _classifier("torchvision/resnet18", target_layer="fc")
-
-
-@pytest.mark.slow
-def test_a_vision_transformer_is_refused_unless_a_layer_is_named():
-    with pytest.raises(InvalidInput, match="hardly a convolutional network"):
-        find_target_layer(build_module("timm/vit_tiny_patch16_224", 2), 224)
 
 
 def test_a_network_without_a_grid_is_refused():
@@ -183,7 +179,8 @@ def test_the_head_is_tried_not_assumed(before, behind, is_plain):
         class_names=("a", "b"),
     )
 
-    assert (head_of(classifier) is not None) == is_plain
+    assert (pooled_head_of(classifier) is not None) == is_plain
+    assert (head_of(classifier) is not None) == isinstance(behind, nn.Identity)
 
 
 def test_logits_are_found_in_auxiliary_and_dictionary_outputs():

@@ -8,7 +8,7 @@ from torch import nn
 from engine.data.images import Preprocessing
 from engine.errors import ModelMismatch
 from engine.models.architectures import build_module
-from engine.models.classifier import make_classifier
+from engine.models.classifier import head_of, make_classifier
 from engine.models.transplant import fold_head, with_head
 
 
@@ -70,11 +70,28 @@ def test_float64_weights_keep_the_networks_own_type():
     assert changed.module.head.bias.dtype == torch.float32
 
 
-def test_a_network_with_another_head_is_refused():
-    classifier = _classifier("torchvision/mobilenet_v3_small")
+@pytest.mark.parametrize("architecture", ["torchvision/mobilenet_v3_small", "timm/convnext_atto"])
+def test_a_head_on_anything_but_averages_is_replaced_too(architecture):
+    classifier = _classifier(architecture)
+    head: Any = head_of(classifier)
+    weight, bias = torch.randn(2, head.in_features), torch.randn(2)
+    images, read = torch.randn(3, 3, 64, 64), []
+    handle = head.register_forward_pre_hook(lambda _part, inputs: read.append(inputs[0]))
+    with torch.no_grad():
+        classifier.module(images)
+    handle.remove()
+
+    changed = with_head(classifier, weight, bias)
+
+    with torch.no_grad():
+        torch.testing.assert_close(changed.module(images), read[0] @ weight.T + bias)
+
+
+def test_a_network_without_a_last_linear_layer_is_refused():
+    classifier = _classifier("torchvision/squeezenet1_1")
 
     with pytest.raises(ModelMismatch, match="fine-tune it instead"):
-        with_head(classifier, torch.zeros(2, 576), torch.zeros(2))
+        with_head(classifier, torch.zeros(2, 512), torch.zeros(2))
 
 
 def test_weights_of_another_shape_are_refused():

@@ -7,7 +7,7 @@ from torch import nn
 from engine.attribution.grad_cam import GradCam
 from engine.attribution.scaling import min_max, upsample
 from engine.data.images import Preprocessing
-from engine.models.classifier import Classifier, head_of
+from engine.models.classifier import Classifier, pooled_head_of
 
 ACTIVATIONS = torch.tensor([[[1.0, 2.0], [3.0, 4.0]], [[4.0, 0.0], [1.0, 1.0]]])
 
@@ -41,7 +41,7 @@ def classifier(request):
         preprocessing=Preprocessing(size=2),
         class_names=("a", "b"),
     )
-    assert (head_of(classifier) is None) == (request.param == "gradient")
+    assert (pooled_head_of(classifier) is None) == (request.param == "gradient")
     return classifier
 
 

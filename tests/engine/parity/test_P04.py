@@ -63,6 +63,8 @@ def test_P04_truncated_as_the_authors_do(name, statistic, expected):
         members=np.arange(10),
         core=CORE,
         environment=ENVIRONMENT,
+        cluster=ENVIRONMENT,
+        shown=np.zeros(10, dtype=np.int64),
         n_candidates=10,
         n_core=2,
         n_environment=2,

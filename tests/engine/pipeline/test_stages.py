@@ -105,7 +105,7 @@ def test_rows_asked_before_are_part_of_the_queries_alone(tmp_path):
     )
 
     changed = {n for n in first.stages if first.recipe(n).key != second.recipe(n).key}
-    assert changed == {"queries"}
+    assert changed == {"queries", "queries_val"}
 
 
 @pytest.mark.slow

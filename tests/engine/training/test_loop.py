@@ -10,7 +10,9 @@ from engine.data.synthetic import build_shapes
 from engine.errors import Cancelled, InvalidInput, ModelMismatch, UnknownOption
 from engine.models.architectures import build_module
 from engine.models.classifier import make_classifier
-from engine.training.loop import FineTuneConfig, fine_tune
+from engine.training.loop import FineTuneConfig, fine_tune, predict_classes
+from engine.training.objectives import CrossEntropy
+from engine.training.sampling import Shuffled
 
 NO_ROWS = np.zeros(0, dtype=np.int64)
 
@@ -166,6 +168,46 @@ def test_auxiliary_logits_do_not_disturb_training(manifest, rows):
     _, history = fine_tune(classifier, manifest, rows[0][:16], NO_ROWS, replace(CONFIG, epochs=1))
 
     assert np.isfinite(history.train_loss[0])
+
+
+def test_the_loops_own_choices_are_shuffled_plain_risk(manifest, classifier, rows):
+    plain, _ = fine_tune(classifier, manifest, rows[0], rows[1], CONFIG)
+    spelt, _ = fine_tune(
+        classifier,
+        manifest,
+        rows[0],
+        rows[1],
+        CONFIG,
+        objective=CrossEntropy(),
+        sampler=Shuffled(),
+        alteration=lambda images, _rows, _rng: images,
+    )
+
+    assert _equal(_weights(plain), _weights(spelt))
+
+
+def test_an_alteration_sees_rows_and_changes_what_is_fed(manifest, classifier, rows):
+    seen = []
+
+    def dark(images, fed, _rng):
+        seen.extend(fed.tolist())
+        return torch.zeros_like(images)
+
+    altered, _ = fine_tune(classifier, manifest, rows[0], NO_ROWS, CONFIG, alteration=dark)
+    plain, _ = fine_tune(classifier, manifest, rows[0], NO_ROWS, CONFIG)
+
+    assert sorted(seen) == sorted(rows[0].tolist() * CONFIG.epochs)
+    assert not _equal(_weights(altered), _weights(plain))
+
+
+def test_predicted_classes_are_those_of_the_logits(manifest, classifier, rows):
+    trained, history = fine_tune(classifier, manifest, rows[0], rows[1], CONFIG)
+
+    found = predict_classes(trained, manifest, rows[1], batch_size=5)
+
+    accuracy = float((found == manifest.labels[rows[1]]).mean())
+    assert accuracy == pytest.approx(max(history.val_average))
+    assert len(predict_classes(trained, manifest, NO_ROWS)) == 0
 
 
 def test_nothing_to_train_on_is_refused(manifest, classifier):

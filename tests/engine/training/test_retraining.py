@@ -11,7 +11,7 @@ from engine.data.groups import GroupIndex
 from engine.errors import Cancelled, InvalidInput, NotEnoughLabels
 from engine.evaluation.accuracy import evaluate
 from engine.training.last_layer import LastLayerConfig, fit_head
-from engine.training.retraining import Route, retrain_head, rows_of_route
+from engine.training.retraining import Route, best_head, retrain_head, rows_of_route
 
 N_TRAIN, N_VAL, N_TEST = 400, 80, 240
 SPLITS = np.array(["train"] * N_TRAIN + ["val"] * N_VAL + ["test"] * N_TEST)
@@ -50,8 +50,116 @@ rows_of = partial(rows_of_route, labels=LABELS, splits=SPLITS)
 
 def test_the_routes_have_the_names_of_the_report():
     assert [route.value for route in Route] == [
-        *["erm", "random_subset", "class_balanced", "slim_tr", "slim_val"]
+        *["erm", "random_subset", "class_balanced", "group_subset_oracle", "slim_tr", "slim_val"],
+        *["dfr", "group_dro", "jtt", "corm", "crayon"],
     ]
+
+
+def test_only_three_routes_are_told_true_groups():
+    assert [route for route in Route if route.uses_groups] == [
+        Route.GROUP_SUBSET_ORACLE,
+        Route.DFR,
+        Route.GROUP_DRO,
+    ]
+
+
+@pytest.mark.parametrize("route", [route for route in Route if not route.uses_groups])
+def test_no_other_route_takes_them(route):
+    with pytest.raises(InvalidInput, match=f"route {route} may not see true groups"):
+        rows_of(route, groups=GROUPS.groups)
+
+
+@pytest.mark.parametrize("route", [route for route in Route if route.uses_groups])
+def test_routes_that_use_groups_name_the_way_out_where_there_are_none(route):
+    for groups in (None, np.full(len(LABELS), -1)):
+        with pytest.raises(InvalidInput, match=f"route {route} needs true groups.*column `group`"):
+            rows_of(route, groups=groups, size=20, rng=np.random.default_rng(0))
+
+
+def test_the_oracle_subset_asks_the_groups_equally_and_takes_what_they_hold():
+    # as on stampbirds: 480 asked of 1140, 60, 60 and 1140
+    groups = np.repeat([0, 1, 2, 3], [114, 6, 6, 114])
+    labels = groups // 2
+    splits = np.full(240, "train")
+
+    rows = rows_of_route(
+        Route.GROUP_SUBSET_ORACLE,
+        labels,
+        splits,
+        size=48,
+        groups=groups,
+        rng=np.random.default_rng(0),
+    )
+
+    assert np.bincount(groups[rows.fit]).tolist() == [12, 6, 6, 12]
+    assert len(np.unique(rows.fit)) == 36
+
+
+def test_dfr_cuts_every_group_of_val_to_the_smallest_and_chooses_inside():
+    groups = np.where(np.arange(len(LABELS)) % 10 == 0, 2, LABELS)
+
+    rows = rows_of(Route.DFR, groups=groups, rng=np.random.default_rng(0))
+
+    assert set(rows.fit) <= set(VAL)
+    assert len(set(np.bincount(groups[rows.fit]).tolist())) == 1
+    assert rows.choose is None
+
+
+def test_group_dro_fits_every_row_of_train_that_names_a_group():
+    groups = np.where(np.arange(len(LABELS)) % 7 == 0, -1, LABELS)
+
+    rows = rows_of(Route.GROUP_DRO, groups=groups)
+
+    np.testing.assert_array_equal(rows.fit, TRAIN[groups[TRAIN] >= 0])
+    assert rows.choose is not None
+
+
+@settings(deadline=None)
+@given(
+    counts=st.lists(st.integers(1, 30), min_size=2, max_size=14),
+    share=st.floats(0.1, 1.0),
+    seed=st.integers(0, 5),
+)
+def test_no_draw_loses_a_class(counts, share, seed):
+    labels = np.repeat(np.arange(len(counts)), counts)
+    splits = np.full(len(labels), "train")
+    size = max(len(counts), round(share * len(labels)))
+
+    for route in (Route.RANDOM_SUBSET, Route.CLASS_BALANCED):
+        rows = rows_of_route(route, labels, splits, size=size, rng=np.random.default_rng(seed))
+        assert len(np.unique(rows.fit)) == len(rows.fit) == size
+        assert len(np.unique(labels[rows.fit])) == len(counts)
+
+
+def test_a_random_draw_of_large_classes_is_left_as_it_is():
+    rows = rows_of(Route.RANDOM_SUBSET, size=60, rng=np.random.default_rng(4))
+
+    plain = np.random.default_rng(4).choice(TRAIN, size=60, replace=False)
+    np.testing.assert_array_equal(rows.fit, np.sort(plain))
+
+
+def test_the_best_of_several_settings_is_the_first_of_the_highest_average():
+    heads = [retrain(rows, VAL, CONFIG) for rows in (BALANCED, TRAIN, TRAIN)]
+    best = best_head(heads, ["", "all", "again"])
+
+    averages = [max(head.choice.scores) for head in heads]
+    assert best.coef.tobytes() == heads[int(np.argmax(averages))].coef.tobytes()
+    assert best.choice.notes == (() if averages[0] >= averages[1] else ("all",))
+
+
+@pytest.mark.parametrize("choose", [VAL, None], ids=["val", "cross-validation"])
+def test_a_ways_positions_are_those_of_the_fitted_rows(choose):
+    seen = []
+
+    def way(features, labels, config, C, *, class_names, positions):
+        seen.append((positions, labels))
+        np.testing.assert_array_equal(features, FEATURES[BALANCED][positions])
+        return fit_head(features, labels, config, C, class_names=class_names)
+
+    retrain(BALANCED, choose, CONFIG, fit_with=way)
+
+    assert all((LABELS[BALANCED][positions] == labels).all() for positions, labels in seen)
+    assert (len(seen[-1][0]) == len(BALANCED)) or choose is None
 
 
 def test_erm_fits_all_of_train_and_chooses_on_all_of_val():

@@ -126,7 +126,7 @@ def states(visit):
         ({"shown_to_answer_ms": 1500}, "A"),
         ({"shown_to_answer_ms": 1500, "hidden_ms": 200}, "B"),
         ({"shown_to_answer_ms": 1500, "blur_ms": 200}, "B"),
-        ({"shown_to_answer_ms": None}, "B"),
+        ({"shown_to_answer_ms": None}, "C"),
         ({"shown_to_answer_ms": 100}, "C"),
         ({"shown_to_answer_ms": -5}, "C"),
         ({"shown_to_answer_ms": "fast"}, "C"),
@@ -158,11 +158,16 @@ def test_numbers_that_are_none_are_survived(ana_at_work):
     "body",
     ["{", "[]", "null", "7", '{"answer": "yes"}', "[" * 3000, "x" * 10_000,
      {"assignment": "x", "answer": "yes", "client_uuid": "y"},
-     {"assignment": str(uuid4()), "answer": "certainly", "client_uuid": str(uuid4())},
      {"assignment": 3, "answer": ["yes"], "client_uuid": None}],
 )  # fmt: skip
 def test_malformed_answers_are_refused(ana_at_work, body):
     assert ana_at_work.post("answer", body).status_code == HTTPStatus.BAD_REQUEST
+    assert Response.objects.count() == 0
+
+
+def test_what_the_round_does_not_offer_cannot_be_answered(ana_at_work):
+    assert ana_at_work.answer_next("certainly").status_code == HTTPStatus.BAD_REQUEST
+    assert ana_at_work.answer_next("").status_code == HTTPStatus.BAD_REQUEST
     assert Response.objects.count() == 0
 
 

@@ -10,7 +10,7 @@ from annotation_site.annotation import urls
 
 POST_ONLY = {
     "start", "decline", "practice_answer", "practice_repeat", "practice_finish", "answer", "undo",
-    "serve", "withdraw", "resume",
+    "serve", "withdraw", "resume", "report", "questions_answer",
 }  # fmt: skip
 NAMES = [pattern.name for pattern in urls.urlpatterns]
 OF_A_SITTING = [name for name in NAMES if name not in {"consent", "start", "decline"}]
@@ -20,6 +20,8 @@ def address(visit, name):
     if name in {"picture", "heat_picture"}:
         image = visit.sitting.assignments.first().task.image
         return visit.url(name, image.public_id)
+    if name == "task_picture":
+        return visit.url(name, str(visit.sitting.assignments.first().public_id))
     if name in {"consent", "start", "decline"}:
         from django.urls import reverse
 

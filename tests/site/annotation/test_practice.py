@@ -38,7 +38,7 @@ def test_a_right_answer_is_explained(visit_of_ana):
 def test_a_wrong_answer_says_look_again(visit_of_ana):
     page = answer(visit_of_ana, 1, "yes").content.decode()
 
-    assert "Look again: the answer here is no." in page
+    assert "Look again: the answer here is No." in page
     assert "beside the animal" in page
 
 

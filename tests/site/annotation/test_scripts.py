@@ -151,7 +151,15 @@ def test_hidden_and_blurred_time_are_kept_apart(page):
         }"""
     )
 
-    assert read == {"shown_to_answer_ms": 8000, "hidden_ms": 5000, "blur_ms": 500}
+    assert read == {
+        "shown_to_answer_ms": 8000,
+        "hidden_ms": 5000,
+        "blur_ms": 500,
+        "longest_hidden_ms": 3000,
+        "n_hidden": 2,
+        "n_blur": 1,
+        "shown_to_first_input_ms": 8000,
+    }
 
 
 def test_ids_are_made_without_tls(page):

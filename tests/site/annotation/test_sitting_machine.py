@@ -5,7 +5,7 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -30,6 +30,7 @@ from annotation_site.annotation.models import (
     Sitting,
     Task,
 )
+from annotation_site.annotation.remarks import ReportKind
 from annotation_site.annotation.timing import Timing
 from annotation_site.projects.models import Dataset, Image, Project
 from tests.site import factories
@@ -54,23 +55,38 @@ class Sittings(RuleBasedStateMachine):
         transaction.set_rollback(True)
         self.atomic.__exit__(None, None, None)
 
-    @initialize(n_tasks=st.integers(1, 5), wanted=st.integers(1, 2), block=st.integers(0, 3))
-    def open_a_round(self, n_tasks, wanted, block):
+    @initialize(
+        n_tasks=st.integers(1, 5),
+        wanted=st.integers(1, 2),
+        block=st.integers(0, 3),
+        extras=st.tuples(*[st.integers(0, 2)] * 3),
+        pass_mark=st.integers(0, 1),
+        ends=st.sampled_from([[], ["sus"]]),
+    )
+    def open_a_round(self, n_tasks, wanted, block, extras, pass_mark, ends):
         lead = factories.make_user("lead")
         project = Project.objects.create(name="p", created_by=lead)
         dataset = Dataset.objects.create(project=project, name="d", class_names=["a", "b"])
         images = Image.objects.bulk_create(
             Image(dataset=dataset, row=row, image_id=str(row), label=0, split="train")
-            for row in range(n_tasks + 1)
+            for row in range(n_tasks + 5)
         )
         self.round = Round.objects.create(
             project=project, number=1, state=RoundState.OPEN, question="?",
-            block_size=block, redundancy=wanted, created_by=lead,
+            block_size=block, redundancy=wanted, created_by=lead, n_gold=extras[0],
+            n_repeats=extras[1], n_checks=extras[2], pass_mark=pass_mark, end_questions=ends,
         )  # fmt: skip
         Task.objects.bulk_create(
             Task(round=self.round, image=image, position=image.row, target=wanted)
-            for image in images[:-1]
+            for image in images[:n_tasks]
         )
+        Task.objects.bulk_create(
+            Task(
+                round=self.round, image=image, position=0, target=0, expected="no",
+                role="gold" if image.row % 2 else "check",
+            )
+            for image in images[n_tasks:-1]
+        )  # fmt: skip
         PracticeItem.objects.create(round=self.round, image=images[-1], position=0, answer="yes")
 
     def sitting_of(self, person):
@@ -88,15 +104,54 @@ class Sittings(RuleBasedStateMachine):
         sitting = self.attempt(
             services.start_sitting, round=self.round, key_hash=str(person), now=self.now
         )
-        if sitting is not None:
-            self.promised.setdefault(sitting.pk, sitting.assignments.count())
+        if sitting is not None and sitting.pk not in self.promised:
+            self.promised[sitting.pk] = sitting.n_promised
+            assert sitting.assignments.count() == sitting.n_promised
 
-    @rule(person=people)
-    def practise(self, person):
+    @rule(person=people, well=st.booleans() | st.just(True))
+    def practise(self, person, well):
         sitting = self.sitting_of(person)
         if sitting:
-            services.answer_practice(sitting=sitting, position=0, answer=AnswerChoice.YES)
-            services.finish_practice(sitting=sitting, now=self.now)
+            answer = AnswerChoice.YES if well else AnswerChoice.NO
+            services.answer_practice(sitting=sitting, position=0, answer=answer)
+            self.attempt(services.finish_practice, sitting=sitting, now=self.now)
+
+    @rule(person=people)
+    def repeat_practice(self, person):
+        if sitting := self.sitting_of(person):
+            services.repeat_practice(sitting=sitting)
+
+    @rule(person=people, which=st.integers(0, 4), kind=st.sampled_from(list(ReportKind)))
+    def report(self, person, which, kind):
+        sitting = self.sitting_of(person)
+        assignment = sitting and sitting.assignments.filter(position=which).last()
+        if assignment:
+            services.report(
+                sitting=sitting, assignment_id=assignment.public_id, kind=kind, now=self.now
+            )
+
+    @rule(which=st.integers(0, 5), back=st.booleans())
+    def retire_or_reinstate(self, which, back):
+        task = self.round.tasks.order_by("pk")[which : which + 1].first()
+        if task and back:
+            services.reinstate(task=task)
+        elif task:
+            services.retire(round=self.round, task=task, now=self.now)
+
+    @rule(person=people)
+    def top_up(self, person):
+        if sitting := self.sitting_of(person):
+            services.top_up(round=self.round, sittings=[sitting.pk], now=self.now)
+            assert services.top_up(round=self.round, sittings=[sitting.pk], now=self.now) == 0
+
+    @rule(person=people)
+    def say_the_last_words(self, person):
+        if sitting := self.sitting_of(person):
+            services.finish_questions(sitting=sitting, said={"sus_1": "4"}, now=self.now)
+
+    @rule(admitting=st.booleans())
+    def admit(self, admitting):
+        self.attempt(services.admit, round=self.round, admitting=admitting)
 
     @rule(person=people, answer=answers, which=st.integers(0, 4))
     def answer(self, person, answer, which):
@@ -192,14 +247,17 @@ class Sittings(RuleBasedStateMachine):
     @invariant()
     def places_and_votes_never_exceed_the_target(self):
         votes = Counter(Response.objects.current().values_list("assignment__task_id", flat=True))
-        for task in Task.objects.all():
+        for task in Task.objects.asked():
             assert task.reserved <= task.target
             assert votes[task.pk] <= task.target
 
     @invariant()
     def nobody_has_an_item_twice(self):
-        pairs = Assignment.objects.values_list("sitting__annotator_id", "task__image_id")
+        pairs = Assignment.objects.values_list("sitting__annotator_id", "task_id")
         assert len(pairs) == len(set(pairs))
+        asked = Assignment.objects.exclude(task__role="repeat")
+        seen = asked.values_list("sitting__annotator_id", "task__image_id")
+        assert len(seen) == len(set(seen))
 
     @invariant()
     def one_id_is_one_response(self):
@@ -212,11 +270,20 @@ class Sittings(RuleBasedStateMachine):
     @invariant()
     def a_block_is_what_was_promised(self):
         for sitting in Sitting.objects.all():
-            assert sitting.assignments.count() == self.promised[sitting.pk]
+            assert sitting.assignments.exclude(state="void").count() == sitting.n_promised
+            assert sitting.n_promised <= self.promised[sitting.pk]
 
     @invariant()
     def counters_equal_a_recount(self):
         assert not Task.objects.miscounted().exists()
+        assert services.recount() == []
+
+    @invariant()
+    def the_state_says_what_is_left(self):
+        for sitting in Sitting.objects.all():
+            waiting = sitting.assignments.waiting().exists()
+            if sitting.state in {"completed", "asking", "expired", "withdrawn", "screened_out"}:
+                assert not waiting
 
     @invariant()
     def versions_count_from_one(self):
@@ -245,10 +312,22 @@ def facts(response):
 @pytest.mark.slow
 @pytest.mark.django_db
 def test_any_order_of_events_keeps_the_invariants():
+    play(25)
+
+
+@pytest.mark.slow
+@pytest.mark.postgres
+@pytest.mark.django_db
+def test_any_order_of_events_keeps_the_invariants_on_postgres():
+    assert connection.vendor == "postgresql"
+    play(25)
+
+
+def play(n_examples):
     run_state_machine_as_test(
         Sittings,
         settings=settings(
-            max_examples=25,
+            max_examples=n_examples,
             stateful_step_count=30,
             deadline=None,
             suppress_health_check=list(HealthCheck),

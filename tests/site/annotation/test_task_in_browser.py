@@ -127,7 +127,7 @@ def test_a_lost_line_loses_nothing(page, round_):
     page.context.set_offline(True)
     answer(page, "y", 3)
     page.wait_for_selector("[data-chip]:visible")
-    assert page.inner_text("[data-chip]") == "3 answers waiting to be sent"
+    assert page.inner_text("[data-chip]") == "Answers waiting to be sent: 3"
     assert Response.objects.count() == 0
 
     page.context.set_offline(False)
@@ -182,7 +182,7 @@ def test_pausing_is_hidden_time(page):
 
 def test_single_keys_can_be_switched_off(page):
     page.keyboard.press("?")
-    page.uncheck("[data-keys]")
+    page.uncheck("[data-keys-switch]")
     page.click("[data-close]")
 
     page.keyboard.press("y")

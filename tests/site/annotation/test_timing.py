@@ -50,7 +50,7 @@ def test_active_time_is_never_negative_or_longer_than_all_of_it(shown, hidden):
         (3.0, {"shown_to_answer_ms": 2900}, 2, "B"),
         (3.0, {"shown_to_answer_ms": 2900, "hidden_ms": 1}, 1, "B"),
         (3.0, {"shown_to_answer_ms": 2900, "blur_ms": 1}, 1, "B"),
-        (3.0, {}, 1, "B"),
+        (3.0, {}, 1, "C"),
         (3.0, {"shown_to_answer_ms": 349}, 1, "C"),
         (3.0, {"shown_to_answer_ms": 2900, "hidden_ms": 2700}, 1, "C"),
         (3.0, {"shown_to_answer_ms": True}, 1, "C"),

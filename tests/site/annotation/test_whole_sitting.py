@@ -53,4 +53,4 @@ def test_the_plain_page_works_without_scripts(ana_at_work):
         assert reply.status_code == HTTPStatus.FOUND
 
     assert ana_at_work.sitting.state == SittingState.COMPLETED
-    assert {response.quality for response in Response.objects.all()} == {"B"}
+    assert {response.quality for response in Response.objects.all()} == {"C"}

@@ -1,0 +1,42 @@
+"""The words of a round in versions: what was read is kept, whatever is written later."""
+
+from django.db import transaction
+
+from annotation_site.annotation.models import Round, RoundState, Wording
+from annotation_site.annotation.remarks import WordingKind
+
+
+def keep_wordings(round_: Round) -> None:
+    """Keep the texts that a round shows now under their versions, where they are not kept yet."""
+    for kind, version, text in (
+        (WordingKind.GUIDELINES, round_.guideline_version, round_.guidelines),
+        (WordingKind.CONSENT, round_.consent_version, round_.consent_text),
+    ):
+        Wording.objects.get_or_create(
+            round=round_, kind=kind, version=version, defaults={"text": text}
+        )
+
+
+@transaction.atomic
+def reword(*, round: Round, kind: WordingKind, text: str) -> int:  # noqa: A002
+    """Change a text; while the round is open the new one becomes a version of its own.
+
+    Answers and sittings name the version they were given under, so an open round may be reworded.
+
+    Returns:
+        The version that holds from now on.
+    """
+    locked = Round.objects.select_for_update().get(pk=round.pk)
+    field, counter = {
+        WordingKind.GUIDELINES: ("guidelines", "guideline_version"),
+        WordingKind.CONSENT: ("consent_text", "consent_version"),
+    }[kind]
+    if getattr(locked, field) != text:
+        setattr(locked, field, text)
+        setattr(locked, counter, getattr(locked, counter) + 1)
+        locked.save(update_fields=[field, counter])
+    if locked.state not in {RoundState.DRAFT, RoundState.PREPARING, RoundState.READY}:
+        keep_wordings(locked)
+    setattr(round, field, text)
+    setattr(round, counter, getattr(locked, counter))
+    return int(getattr(locked, counter))

@@ -1,0 +1,1 @@
+"""Measurements of speed and of effect, each a command of `gazecheck bench`."""

@@ -1,0 +1,1 @@
+"""Does curation by answers mend a classifier? Every route, ablation and curve on one data set."""

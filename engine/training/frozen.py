@@ -1,0 +1,136 @@
+"""Passes of a network that is not trained: what its last layers read of some pictures."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from jaxtyping import Float32, Int
+
+from engine.attention.extraction import ExtractionConfig
+from engine.attribution.observation import ForwardPass, forward_passes
+from engine.data.images import image_batches
+from engine.data.manifest import ImageManifest
+from engine.models.classifier import Classifier
+from engine.progress import Progress, ignore_progress
+
+Change = Callable[[torch.Tensor, slice], torch.Tensor]
+"""Changes normalised pictures, told where among the rows they stand."""
+
+
+def passes(
+    manifest: ImageManifest,
+    classifier: Classifier,
+    rows: Int[np.ndarray, " m"],
+    config: ExtractionConfig,
+    *,
+    change: Change | None = None,
+    device: str = "cpu",
+    on_progress: Progress = ignore_progress,
+) -> Iterator[ForwardPass]:
+    """Run a network over some pictures, batch by batch.
+
+    Args:
+        manifest: The pictures.
+        classifier: The network; modes and hooks are left as found.
+        rows: The rows wanted.
+        config: Precision, batch size and workers.
+        change: Changes the pictures first; nothing if left out.
+        device: Where to compute, as torch names it.
+        on_progress: Told (images done, images in all); may raise `Cancelled`.
+
+    Yields:
+        What the network said and saw, in the order of the rows.
+
+    Raises:
+        ManifestError: A picture cannot be read.
+    """
+    module = classifier.module.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    assert module is classifier.module  # `to` moves a module in place
+    batches = image_batches(
+        manifest,
+        rows.astype(np.int64),
+        classifier.preprocessing,
+        batch_size=config.batch_size,
+        workers=config.workers,
+    )
+    done = 0
+    with forward_passes(classifier, differentiated=False) as run:
+        for batch in batches:
+            part = slice(done, done + len(batch.rows))
+            images = batch.images if change is None else change(batch.images, part)
+            images = images.to(device, memory_format=torch.channels_last)
+            with torch.autocast(device, torch.bfloat16, enabled=config.precision == "bf16"):
+                seen = run(images)
+            yield seen
+            done = part.stop
+            on_progress(done, len(rows))
+
+
+def frozen_features(
+    manifest: ImageManifest,
+    classifier: Classifier,
+    rows: Int[np.ndarray, " m"],
+    config: ExtractionConfig,
+    *,
+    change: Change | None = None,
+    device: str = "cpu",
+    on_progress: Progress = ignore_progress,
+) -> Float32[np.ndarray, "m f"]:
+    """Give what the network's last linear layer reads, for some rows.
+
+    Args:
+        manifest: The pictures.
+        classifier: The network.
+        rows: The rows wanted.
+        config: Precision, batch size and workers.
+        change: Changes the pictures first; nothing if left out.
+        device: Where to compute, as torch names it.
+        on_progress: Told (images done, images in all); may raise `Cancelled`.
+
+    Returns:
+        Features in the order of `rows`; no column where there is no row.
+    """
+    found = [
+        seen.features.cpu().numpy()
+        for seen in passes(
+            manifest,
+            classifier,
+            rows,
+            config,
+            change=change,
+            device=device,
+            on_progress=on_progress,
+        )
+    ]
+    return np.concatenate(found or [np.zeros((0, 0))]).astype(np.float32)
+
+
+def frozen_activations(
+    manifest: ImageManifest,
+    classifier: Classifier,
+    rows: Int[np.ndarray, " m"],
+    config: ExtractionConfig,
+    *,
+    device: str = "cpu",
+    on_progress: Progress = ignore_progress,
+) -> Float32[np.ndarray, "m d h w"]:
+    """Give the target layer's output on its grid, for some rows.
+
+    Args:
+        manifest: The pictures.
+        classifier: The network.
+        rows: The rows wanted, at least one.
+        config: Precision, batch size and workers.
+        device: Where to compute, as torch names it.
+        on_progress: Told (images done, images in all); may raise `Cancelled`.
+
+    Returns:
+        Activations in the order of `rows`.
+    """
+    found = [
+        seen.activations.cpu().numpy()
+        for seen in passes(
+            manifest, classifier, rows, config, device=device, on_progress=on_progress
+        )
+    ]
+    return np.concatenate(found).astype(np.float32)
