@@ -121,7 +121,8 @@ class Annotator:
 
     async def work(self, until: float) -> None:
         """Answer until the time is up."""
-        self.last, known = -1, []
+        self.last = -1
+        known: list[dict[str, Any]] = []
         if self.plan.think_seconds:  # people do not begin in the same instant
             await asyncio.sleep(self.rng.expovariate(1 / self.plan.think_seconds))
         while time.perf_counter() < until:

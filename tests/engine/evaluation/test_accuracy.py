@@ -13,9 +13,9 @@ from engine.evaluation.accuracy import (
     evaluate,
     training_weights,
     weighted_accuracy,
-    wilson_interval,
 )
 from engine.evaluation.predictions import Predictions
+from engine.labeling.intervals import wilson_interval
 
 
 def predictions_of(

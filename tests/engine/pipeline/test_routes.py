@@ -26,7 +26,7 @@ pytestmark = pytest.mark.slow
 
 N_CLASSES = 12
 SIZES = (2, 2, *(10,) * 10)
-SETTINGS = {
+SETTINGS: dict[str, dict[str, object]] = {
     "classifier": {
         "architecture": "gazecheck/small_cnn",
         "source": "finetune",
@@ -197,12 +197,13 @@ def test_screening_rules_are_single_switches(data, heads, rule):
 
 
 def test_soft_weights_read_the_scores(data, heads):
-    soft = {
-        "screening": {"rule": "none"},
-        "subset": {"draw": "by_score"},
-        "allocation": {"weights": "effective_size"},
-    }
-    runner = runner_of(data, memory=heads[0]._memory, **soft)
+    runner = runner_of(
+        data,
+        memory=heads[0]._memory,
+        screening={"rule": "none"},
+        subset={"draw": "by_score"},
+        allocation={"weights": "effective_size"},
+    )
 
     assert "scores" in runner.stages["subset"].inputs
     assert "scores" not in heads[0].stages["subset"].inputs

@@ -8,6 +8,7 @@ from hypothesis.extra.numpy import arrays
 
 from engine.errors import InvalidInput, NotEnoughLabels
 from engine.training.group_dro import GroupDroConfig, RobustFit, raised_weights, require_groups
+from engine.training.judging import fit_plain
 from engine.training.last_layer import LastLayerConfig, fit_head
 from engine.training.retraining import retrain_head
 
@@ -110,8 +111,8 @@ def test_the_worst_group_gains_on_erm(skewed):
     way = RobustFit(groups=groups[rows], config=GroupDroConfig())
 
     heads = [
-        retrain_head(features, labels, rows, np.arange(300, 400), CONFIG, **options)
-        for options in ({}, {"fit_with": way})
+        retrain_head(features, labels, rows, np.arange(300, 400), CONFIG, fit_with=fit_with)
+        for fit_with in (fit_plain, way)
     ]
 
     worst = [_group_losses(head, features, labels, groups).max() for head in heads]

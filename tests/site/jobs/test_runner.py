@@ -58,7 +58,8 @@ def registered(mira: User, settings) -> Project:
     return job.project
 
 
-def _run(job: Job) -> Job:
+def _run(job: Job | None) -> Job:
+    assert job is not None
     runner.run(job.pk)
     job.refresh_from_db()
     assert job.state == JobState.DONE, (job.error, job.traceback)
@@ -194,6 +195,7 @@ def test_answers_of_one_kind_only_are_told_to_the_lead_and_nothing_is_half_writt
     _answer(round_, "a", ("no",))
     job = rounds.close_round(round=round_, closed_by=mira)
 
+    assert job is not None
     runner.run(job.pk)
 
     job.refresh_from_db()
