@@ -18,6 +18,8 @@ DEVELOPMENT_KEY = "development-only-key-" + "0" * 43
 
 DEBUG = env.bool("GAZECHECK_DEBUG", False)
 SECRET_KEY = env.str("GAZECHECK_SECRET_KEY", DEVELOPMENT_KEY)
+IDENTITY_KEY = env.str("GAZECHECK_IDENTITY_KEY", "")
+"""Seals what panels call people; drawn from the secret key where it is empty."""
 ALLOWED_HOSTS = env.list("GAZECHECK_ALLOWED_HOSTS", LOCAL_HOSTS)
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("GAZECHECK_TRUSTED_ORIGINS", [])
 BEHIND_TLS = env.bool("GAZECHECK_BEHIND_TLS", False)
