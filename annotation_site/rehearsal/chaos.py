@@ -30,6 +30,9 @@ TRIES = 60
 TRY_AGAIN_SECONDS = 0.15
 LONGEST_RUN_SECONDS = 60.0
 STEPS = 24
+REPLIES_BETWEEN_KILLS = 20
+KILLS = 0.6
+"""Share of the troubles that are kills; the others are jumps of the clock."""
 JUMP = timedelta(days=2)
 BEHAVIOURS = {
     "answer": 50, "twice": 10, "hang_up": 10, "hold_back": 10, "replay": 8, "other_tab": 5,
@@ -51,12 +54,16 @@ class Run:
         sent: Every id that was ever sent.
         replies: Id -> status and body of its acknowledgement.
         faults: What must not be, in words.
+        n_replies: How often the server has answered.
+        n_kills: How many worker processes were killed.
     """
 
     round: Round
     sent: set[str] = field(default_factory=set)
     replies: dict[str, tuple[int, Any]] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
+    n_replies: int = 0
+    n_kills: int = 0
 
     def heard(self, client_uuid: str, reply: Reply) -> None:
         """Note an acknowledgement; the same id must always get the same."""
@@ -166,6 +173,7 @@ class Person:
             except Lost:
                 await asyncio.sleep(TRY_AGAIN_SECONDS)
                 continue
+            self.run.n_replies += 1
             if reply.status >= BROKEN:
                 self.run.faults.append(f"status {reply.status}: {reply.body[:120]!r}")
             return reply
@@ -189,7 +197,7 @@ async def play(
     """
     run = Run(round=round_)
     people = [Person(run, port, f"{seed}:{number}") for number in range(n_people)]
-    trouble = asyncio.create_task(_make_trouble(workers, random.Random(seed)))  # noqa: S311
+    trouble = asyncio.create_task(_make_trouble(run, workers, random.Random(seed)))  # noqa: S311
     try:
         async with asyncio.timeout(LONGEST_RUN_SECONDS):
             await asyncio.gather(*(person.live() for person in people))
@@ -202,16 +210,22 @@ async def play(
     return run
 
 
-async def _make_trouble(workers: Callable[[], list[int]], rng: random.Random) -> None:
-    """Kill a worker process without warning, and let the leases' clock jump."""
+async def _make_trouble(run: Run, workers: Callable[[], list[int]], rng: random.Random) -> None:
+    """Kill a worker process without warning, and let the leases' clock jump.
+
+    The next kill waits until the server has answered for a while: where every worker is killed
+    before it has begun, nothing is tried out.
+    """
+    killed_at = 0
     while True:
-        await asyncio.sleep(rng.uniform(0.3, 1.2))
-        if rng.random() < 0.5:
+        await asyncio.sleep(rng.uniform(0.1, 0.8))
+        if rng.random() < KILLS:
             alive = workers()
-            if alive:
+            if alive and run.n_replies - killed_at >= REPLIES_BETWEEN_KILLS:
+                killed_at = run.n_replies
+                run.n_kills += 1
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(rng.choice(alive), signal.SIGKILL)
-            await asyncio.sleep(1.5)
         else:
             await sync_to_async(release_all_expired)(now=timezone.now() + JUMP)
 

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 from scipy import linalg
+from scipy.spatial import distance
 from threadpoolctl import threadpool_limits
 
 from engine.errors import InvalidInput
 
 _TRUST_SAMPLE = 2000
 _CHUNK = 8192
+_FEW = 4096
+"""Below so many points UMAP looks at all pairs of them; from here on, at near ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -156,7 +159,9 @@ def embed(
         warnings.simplefilter("ignore")
         from umap import UMAP  # seconds of compilation, paid only where it is needed
 
+        few = len(chosen) < _FEW
         mapper = UMAP(
+            metric="precomputed" if few else "euclidean",
             n_components=dimension,
             n_neighbors=n_neighbors,
             min_dist=min_dist,
@@ -164,10 +169,20 @@ def embed(
             transform_seed=seed,
             n_jobs=1,
         )
-        coordinates[chosen] = mapper.fit_transform(np.ascontiguousarray(points[chosen]))
+        near = np.ascontiguousarray(points[chosen])
+        away = np.ascontiguousarray(points[others])
+        coordinates[chosen] = mapper.fit_transform(_distances(near, near) if few else near)
         if len(others):
-            coordinates[others] = mapper.transform(np.ascontiguousarray(points[others]))
+            coordinates[others] = mapper.transform(_distances(away, near) if few else away)
     return Embedding(coordinates=_without_gaps(coordinates, chosen), method="umap")
+
+
+def _distances(
+    points: Float[np.ndarray, "a p"], others: Float[np.ndarray, "b p"]
+) -> Float[np.ndarray, "a b"]:
+    """Give all Euclidean distances: of few points UMAP takes them all, but pair by pair in Python."""
+    exact = distance.cdist(points.astype(np.float64), others.astype(np.float64))
+    return exact.astype(np.float32)
 
 
 def first_components(

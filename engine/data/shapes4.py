@@ -2,15 +2,19 @@
 
 The smallest set in which every class has a cue of its own, and yet images of every class lack it: so
 attention varies inside each class, where in a set of two classes and one cue all of one class is
-looked at in the wrong place. In `train` most images of a class carry its own sticker, some none, a
-few that of another class. `val` and `test` show each posed shape three times: with its class's own
-sticker, without, and with another's (the other classes in turn); groups are class x these states.
+looked at in the wrong place. Every image carries a sticker: in `train` mostly that of its class, now
+and then a grey one that stands for no class, hardly ever that of another class. `val` and `test`
+show each posed shape three times: with its class's own sticker, with the grey one, and with that of
+another class (the others in turn); groups are class x these states.
+
+That images without a cue have a grey sticker, rather than nothing at all, keeps a sticker's mere
+presence from telling anything: otherwise, what is left when a class's own sticker is distrusted has
+hardly seen one, and refits on it failed on images with a sticker, whatever its colour.
 
 Everything is drawn by this program: a ground of smooth noise in four octaves with a colour cast, a
 shape a little lighter or darker than the ground, pixel noise, and a striped square.
 
-The shape is the mask, less what a sticker hides; the sticker's square is the spurious region, all
-black where there is none.
+The shape is the mask, less what a sticker hides; the sticker's square is the spurious region.
 """
 
 import hashlib
@@ -41,17 +45,17 @@ from engine.errors import InvalidInput
 from engine.progress import Progress, ignore_progress
 from engine.randomness import generator
 
-LAYOUT = 1
+LAYOUT = 2
 """Raise it when the recipe changes: sets built before are then built again."""
 
 CLASSES = ("cross", "disc", "star", "triangle")
-STATES = ("none", "other", "own")
-COLOURS = ((205, 60, 50), (60, 160, 80), (60, 90, 205), (225, 190, 60))
-"""Of the sticker of each class: red, green, blue, yellow."""
+STATES = ("grey", "other", "own")
+COLOURS = ((205, 60, 50), (60, 160, 80), (60, 90, 205), (225, 190, 60), (150, 150, 150))
+"""Of the sticker of each class, red, green, blue, yellow; the last one's stands for no class."""
 
 QUESTION = "Does the model look at the grey shape, and not at a sticker?"
 PIXELS_EXPECTED: Mapping[int, str] = {
-    0: "1c846d249cb1ae10d4a8fbdfdef166332850d1c653400e05a302c4929d8161ba",
+    0: "e4be514f416a0d55969e98bd7cdbe2b4dfc1b49feb6d9b793aa6216a53abc722",
 }
 """SHA-256 over all decoded pictures by seed; another Pillow may resample otherwise."""
 
@@ -73,7 +77,7 @@ class Shapes4Plan:
         n_test: Images to judge by, a multiple of 12.
         size: Side in pixels, at least 32.
         own: Share of a class's training images with its own sticker.
-        none: Share without a sticker; the rest carries another class's.
+        grey: Share with a grey one; the rest carries another class's.
         contrasts: By how much, at least and at most, a shape is lighter or darker than the ground,
             of a range of 1.
         noise: Deviation of the pixel noise, of a range of 1.
@@ -87,12 +91,12 @@ class Shapes4Plan:
     n_val: int = 540
     n_test: int = 1080
     size: int = 128
-    own: float = 0.8
-    none: float = 0.165
-    contrasts: tuple[float, float] = (0.1, 0.22)
+    own: float = 0.89
+    grey: float = 0.1
+    contrasts: tuple[float, float] = (0.11, 0.22)
     noise: float = 0.065
     radii: tuple[float, float] = (0.19, 0.27)
-    stickers: tuple[float, float] = (0.2, 0.28)
+    stickers: tuple[float, float] = (0.21, 0.29)
 
     def __post_init__(self) -> None:
         if self.n_train % 4 or self.n_val % 12 or self.n_test % 12 or self.size < 32:
@@ -100,9 +104,9 @@ class Shapes4Plan:
                 "shapes4 needs n_train a multiple of 4, n_val and n_test multiples of 12, and size "
                 f">= 32, got {self.n_train}, {self.n_val}, {self.n_test} and {self.size}"
             )
-        if min(self.own, self.none) < 0 or self.own + self.none > 1:
+        if min(self.own, self.grey) < 0 or self.own + self.grey > 1:
             raise InvalidInput(
-                f"own and none are shares of one class, got {self.own} and {self.none}; their sum "
+                f"own and grey are shares of one class, got {self.own} and {self.grey}; their sum "
                 "must lie in [0, 1]"
             )
 
@@ -183,7 +187,7 @@ def _draw(folder: Path, plan: Shapes4Plan, split: Split, index: int) -> list[_Dr
     other = (label + 1 + turn % (len(CLASSES) - 1)) % len(CLASSES)
     drawn = []
     for state in states:
-        cue = None if state == "none" else label if state == "own" else other
+        cue = {"own": label, "other": other, "grey": len(CLASSES)}[state]
         drawn.append(_save(folder, split, index, label, state, scene, cue))
     return drawn
 
@@ -196,10 +200,10 @@ def state_of(turn: int, plan: Shapes4Plan) -> str:
         plan: The shares of the states.
 
     Returns:
-        `own`, `none` or `other`; any long stretch of a class has the plan's shares.
+        `own`, `grey` or `other`; any long stretch of a class has the plan's shares.
     """
     at = turn * GOLDEN % 1
-    return "own" if at < plan.own else "none" if at < plan.own + plan.none else "other"
+    return "own" if at < plan.own else "grey" if at < plan.own + plan.grey else "other"
 
 
 def _scene(plan: Shapes4Plan, kind: str, rng: np.random.Generator) -> _Scene:
@@ -252,11 +256,11 @@ def _clouds(
 
 
 def draw_sticker(side: int, cue: int) -> Float64[np.ndarray, "k k 3"]:
-    """Draw a class's sticker: a square in its colour with darker slanting stripes.
+    """Draw a sticker: a square in one colour with darker slanting stripes.
 
     Args:
         side: In pixels.
-        cue: The class it stands for.
+        cue: The class it stands for; the number of classes for the grey one.
 
     Returns:
         Its colours, in [0, 1].
@@ -272,14 +276,13 @@ def _save(
     label: int,
     state: str,
     scene: _Scene,
-    cue: int | None,
+    cue: int,
 ) -> _Drawn:
     picture, region = scene.picture.copy(), np.zeros_like(scene.shape)
-    if cue is not None:
-        left, top = scene.place
-        square = (slice(top, top + scene.side), slice(left, left + scene.side))
-        picture[square] = draw_sticker(scene.side, cue)
-        region[square] = True
+    left, top = scene.place
+    square = (slice(top, top + scene.side), slice(left, left + scene.side))
+    picture[square] = draw_sticker(scene.side, cue)
+    region[square] = True
     shape = scene.shape & ~region
     name = f"{split.value}_{index:05d}_{state}"
     pixels: UInt8[np.ndarray, "s s 3"] = np.clip(picture * 255 + 0.5, 0, 255).astype(np.uint8)

@@ -14,6 +14,7 @@ from jaxtyping import Float, Float64, Int, Int64
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
 from engine.errors import InvalidInput, NotEnoughLabels, UnknownOption
 from engine.evaluation.predictions import Predictions
@@ -251,7 +252,9 @@ def _solve(
             last = iterations == ITERATIONS[-1]
             warnings.simplefilter("ignore" if last else "error", ConvergenceWarning)
             try:
-                model.fit(z, labels, sample_weight=weights)
+                # the solver multiplies by one vector at a time: more threads only wait for another
+                with threadpool_limits(limits=1, user_api="blas"):
+                    model.fit(z, labels, sample_weight=weights)
             except ConvergenceWarning:
                 continue
         return model.coef_.astype(np.float64), model.intercept_.astype(np.float64)

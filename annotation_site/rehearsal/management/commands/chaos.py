@@ -73,15 +73,15 @@ class Command(BaseCommand):
                         )
                     )
                 except Broken as error:
-                    faults, n_sent, n_heard = [str(error)], 0, 0
+                    faults, n_sent, n_heard, n_kills = [str(error)], 0, 0, 0
                 else:
                     faults = faults_after(run)
-                    n_sent, n_heard = len(run.sent), len(run.replies)
+                    n_sent, n_heard, n_kills = len(run.sent), len(run.replies), run.n_kills
                 stored = Response.objects.of_round(round_).count()
                 bad += bool(faults)
                 self.stdout.write(
                     f"run {seed}: {n_sent} sent, {n_heard} acknowledged, {stored} stored, "
-                    f"{time.monotonic() - began:.1f} s: {'; '.join(faults) or 'all holds'}"
+                    f"{n_kills} kills, {time.monotonic() - began:.1f} s: {'; '.join(faults) or 'all holds'}"
                 )
         self.stdout.write(f"{options['runs'] - bad} of {options['runs']} runs: all holds")
         if bad:
