@@ -181,8 +181,9 @@ def _distances(
     points: Float[np.ndarray, "a p"], others: Float[np.ndarray, "b p"]
 ) -> Float[np.ndarray, "a b"]:
     """Give all Euclidean distances: of few points UMAP takes them all, but pair by pair in Python."""
-    exact = distance.cdist(points.astype(np.float64), others.astype(np.float64))
-    return exact.astype(np.float32)
+    exact: np.ndarray = distance.cdist(points.astype(np.float64), others.astype(np.float64))
+    single: np.ndarray = exact.astype(np.float32)
+    return single
 
 
 def first_components(

@@ -76,6 +76,11 @@ class Stage:
     save: Callable[[Any, Path], None] = codecs.save
 
 
+def loader(cls: type) -> Callable[[Path], Any]:
+    """Give what reads a stage's value of a class back from its folder."""
+    return lambda folder: codecs.load(cls, folder)
+
+
 class StageRunner:
     """Makes the artifacts of named stages, each once, and loads them."""
 

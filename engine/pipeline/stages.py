@@ -10,11 +10,6 @@ from jaxtyping import Int, Int64
 from engine.artifacts import codecs
 from engine.attention.extraction import Extraction, extract
 from engine.attention.space import AttentionSpace, build_attention_space
-from engine.curation.core_masks import CoreMasks, make_core_masks
-from engine.curation.cues import Cues, find_cues
-from engine.curation.disentangling import FeatureGroups, disentangle
-from engine.curation.screening import Screening, screen
-from engine.curation.subset import Subset, draw_subset, needs_scores
 from engine.data.manifest import ImageManifest, Split
 from engine.errors import NotEnoughLabels
 from engine.labeling.aggregation import AttentionLabels, aggregate_votes
@@ -31,8 +26,9 @@ from engine.labeling.votes import VoteTable
 from engine.models.checkpoints import load_classifier, save_classifier
 from engine.models.classifier import Classifier
 from engine.pipeline.config import PipelineConfig
-from engine.pipeline.evidence import evidence_for
-from engine.pipeline.pipeline import Inputs, Stage
+from engine.pipeline.curating import curation_stages
+from engine.pipeline.pipeline import Inputs, Stage, loader
+from engine.pipeline.pools import POOLS, pool_of
 from engine.pipeline.retraining import retraining_stages
 from engine.pipeline.sources import (
     load_manifest,
@@ -57,10 +53,6 @@ class Queries:
     def rows(self) -> Int64[np.ndarray, " q"]:
         """Their rows in the manifest."""
         return np.array([query.row for query in self.queries], dtype=np.int64)
-
-
-POOLS = {Split.TRAIN: "", Split.VALIDATION: "_val"}
-"""SLIM_Tr curates the training images, SLIM_Val the validation images: suffix of the stage."""
 
 
 def build_stages(
@@ -92,19 +84,9 @@ def build_stages(
         _labels(config),
         _scores(config),
         _scores_of_validation(config),
+        *curation_stages(config),
     ]
-    for pool in POOLS:
-        stages += [
-            _screening(config, pool),
-            _feature_groups(config, pool),
-            _subset(config, pool),
-        ]
-    stages.append(_core_masks())
     return {stage.name: stage for stage in [*stages, *retraining_stages(config)]}
-
-
-def _loader(cls: type) -> Any:
-    return lambda folder: codecs.load(cls, folder)
 
 
 def _manifest(config: PipelineConfig, digest: str) -> Stage:
@@ -169,7 +151,7 @@ def _extraction(config: PipelineConfig) -> Stage:
         inputs=("manifest", "classifier"),
         config=settings,
         compute=compute,
-        load=_loader(Extraction),
+        load=loader(Extraction),
     )
 
 
@@ -195,7 +177,7 @@ def _space(config: PipelineConfig) -> Stage:
         config=codecs.to_json(config.space),
         seeded=True,
         compute=compute,
-        load=_loader(AttentionSpace),
+        load=loader(AttentionSpace),
     )
 
 
@@ -231,7 +213,7 @@ def _budget(config: PipelineConfig) -> Stage:
         config={},
         seeded=True,
         compute=compute,
-        load=_loader(ConsistencyCurve),
+        load=loader(ConsistencyCurve),
     )
 
 
@@ -278,7 +260,7 @@ def _queries(config: PipelineConfig, asked: tuple[int, ...], pool: Split) -> Sta
         config=settings,
         seeded=True,
         compute=compute,
-        load=_loader(Queries),
+        load=loader(Queries),
     )
 
 
@@ -299,7 +281,7 @@ def _votes(votes: VoteTable | None) -> Stage:
         inputs=(),
         config={"digest": "" if votes is None else votes_digest(votes)},
         compute=compute,
-        load=_loader(VoteTable),
+        load=loader(VoteTable),
     )
 
 
@@ -314,7 +296,7 @@ def _labels(config: PipelineConfig) -> Stage:
         inputs=("manifest", "votes"),
         config=codecs.to_json(config.aggregation),
         compute=compute,
-        load=_loader(AttentionLabels),
+        load=loader(AttentionLabels),
     )
 
 
@@ -344,7 +326,7 @@ def _scores(config: PipelineConfig) -> Stage:
         inputs=("manifest", "space", "labels"),
         config=codecs.to_json(config.spreading),
         compute=compute,
-        load=_loader(AttentionScores),
+        load=loader(AttentionScores),
     )
 
 
@@ -368,155 +350,5 @@ def _scores_of_validation(config: PipelineConfig) -> Stage:
         inputs=("manifest", "space", "labels"),
         config={**codecs.to_json(config.spreading), "pool": Split.VALIDATION.value},
         compute=compute,
-        load=_loader(AttentionScores),
-    )
-
-
-def pool_of(space: AttentionSpace, manifest: ImageManifest, pool: Split) -> AttentionSpace:
-    """Give the part of the space that one split spans."""
-    at = np.flatnonzero(manifest.splits[space.rows] == pool.value)
-    return space_at(space, at)
-
-
-def space_at(space: AttentionSpace, positions: Int[np.ndarray, " k"]) -> AttentionSpace:
-    """Give some positions of a space, as a space."""
-    return replace(
-        space,
-        rows=np.asarray(space.rows)[positions],
-        core=np.asarray(space.core)[positions],
-        environment=np.asarray(space.environment)[positions],
-        core_components=np.asarray(space.core_components)[positions],
-        environment_components=np.asarray(space.environment_components)[positions],
-    )
-
-
-def _screening(config: PipelineConfig, pool: Split) -> Stage:
-    evidence, by_cue = evidence_for(config, pool), config.screening.rule == "cues"
-
-    def compute(inputs: Inputs, _progress: Progress) -> Screening:
-        space = pool_of(inputs["space"], inputs["manifest"], pool)
-        return screen(
-            evidence.scores(inputs),
-            inputs["manifest"].labels[space.rows],
-            config.screening,
-            cues=_cues(config, inputs, pool) if by_cue else None,
-            class_names=inputs["manifest"].class_names,
-        )
-
-    return Stage(
-        name=f"screening{POOLS[pool]}",
-        kind="screening",
-        version=2,
-        inputs=("manifest", "space", evidence.stage, *(("extraction", "labels") if by_cue else ())),
-        config={**codecs.to_json(config.screening), "pool": pool.value},
-        seeded=by_cue,
-        compute=compute,
-        load=_loader(Screening),
-    )
-
-
-def _cues(config: PipelineConfig, inputs: Inputs, pool: Split) -> Cues:
-    """Find cues among the images that were asked about, and where the split's images show them.
-
-    Validation images that nobody was asked about are judged by what the training images taught.
-    """
-    manifest, rows = inputs["manifest"], np.asarray(inputs["space"].rows)
-    splits = manifest.splits[rows]
-    own = config.validation.budget > 0 or pool is Split.TRAIN
-    taught = splits == (pool.value if own else Split.TRAIN.value)
-    wanted = splits == pool.value
-    part = np.flatnonzero(taught | wanted)
-    scores = evidence_for(config, pool).scores
-    spread = np.full(len(rows), np.nan)
-    spread[wanted] = scores(inputs)
-    if not own:
-        spread[taught] = evidence_for(config, Split.TRAIN).scores(inputs)
-    found = find_cues(
-        np.asarray(inputs["extraction"].features)[rows[part]],
-        manifest.labels[rows[part]],
-        spread[part],
-        np.asarray(inputs["labels"].labels)[rows[part]],
-        config.screening.cues,
-        seed=integer_seed(config.seed, f"cues of {pool}"),
-        class_names=manifest.class_names,
-    )
-    return replace(found, shown=found.shown[wanted[part]])
-
-
-def _feature_groups(config: PipelineConfig, pool: Split) -> Stage:
-    screening = f"screening{POOLS[pool]}"
-
-    def compute(inputs: Inputs, _progress: Progress) -> FeatureGroups:
-        space = pool_of(inputs["space"], inputs["manifest"], pool)
-        return disentangle(
-            space,
-            inputs["manifest"].labels[space.rows],
-            np.asarray(inputs[screening].kept),
-            config.disentangling,
-            seed=integer_seed(config.seed, f"feature groups of {pool}"),
-            shown=np.asarray(inputs[screening].shown),
-        )
-
-    return Stage(
-        name=f"feature_groups{POOLS[pool]}",
-        kind="feature_groups",
-        version=2,
-        inputs=("manifest", "space", screening),
-        config={**codecs.to_json(config.disentangling), "pool": pool.value},
-        seeded=True,
-        compute=compute,
-        load=_loader(FeatureGroups),
-    )
-
-
-def _subset(config: PipelineConfig, pool: Split) -> Stage:
-    groups = f"feature_groups{POOLS[pool]}"
-    wanted = config.subset
-    if pool is Split.VALIDATION:
-        wanted = replace(config.subset, fraction=config.validation.fraction, size=0)
-    evidence, by_score = evidence_for(config, pool), needs_scores(wanted, config.allocation)
-    settings = {
-        "subset": codecs.to_json(wanted),
-        "allocation": codecs.to_json(config.allocation),
-        "pool": pool.value,
-    }
-
-    def compute(inputs: Inputs, _progress: Progress) -> Subset:
-        space = pool_of(inputs["space"], inputs["manifest"], pool)
-        return draw_subset(
-            inputs[groups],
-            inputs["manifest"].labels[space.rows],
-            space,
-            wanted,
-            generator(config.seed, f"subset of {pool}"),
-            allocation=config.allocation,
-            scores=evidence.scores(inputs) if by_score else None,
-        )
-
-    return Stage(
-        name=f"subset{POOLS[pool]}",
-        kind="subset",
-        version=2,
-        inputs=("manifest", "space", groups, *((evidence.stage,) if by_score else ())),
-        config=settings,
-        seeded=True,
-        compute=compute,
-        load=_loader(Subset),
-    )
-
-
-def _core_masks() -> Stage:
-    def compute(inputs: Inputs, _progress: Progress) -> CoreMasks:
-        rows = np.unique(np.asarray(inputs["subset"].rows))
-        maps = np.asarray(inputs["extraction"].maps_true)[rows]
-        return make_core_masks(maps, rows)
-
-    return Stage(
-        name="core_masks",
-        kind="core_masks",
-        version=1,
-        inputs=("extraction", "subset"),
-        config={},
-        compute=compute,
-        load=_loader(CoreMasks),
+        load=loader(AttentionScores),
     )

@@ -19,7 +19,7 @@ from engine.benches.mitigation.variants import (
 )
 from engine.data.manifest import Split
 from engine.labeling.budget import ConsistencyCurve, candidate_budgets, consistency_curve
-from engine.pipeline.stages import pool_of
+from engine.pipeline.pools import pool_of
 from engine.randomness import integer_seed
 
 NOISE_SHOWN = (0.1, 3)

@@ -15,7 +15,7 @@ from engine.errors import EngineError
 from engine.evaluation.calibration import Calibration, calibrate
 from engine.evaluation.neighbours import compare_spaces
 from engine.labeling.votes import Answer, AttentionLabel
-from engine.pipeline.stages import pool_of
+from engine.pipeline.pools import pool_of
 
 TRUTH = {Answer.YES: AttentionLabel.CORE, Answer.NO: AttentionLabel.SPURIOUS}
 MEASURES = ("core_share", "accuracy", "balanced_accuracy", "auroc", "brier", "ece")
