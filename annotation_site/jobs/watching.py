@@ -61,6 +61,7 @@ _WORDS = {
     "votes": "Freezing the votes",
     "labels": "Aggregating the answers",
     "scores": "Spreading the labels to every image",
+    "screening_rule": "Choosing how to screen, by the validation images",
     "screening": "Screening the training images",
     "screening_val": "Screening the validation images",
     "feature_groups": "Disentangling the training images",

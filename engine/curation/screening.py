@@ -11,7 +11,9 @@ from engine.attention.presets import check_option, check_range, preset_options
 from engine.curation.cues import CueConfig, Cues
 from engine.errors import InvalidInput, MisalignedRows
 
-RULES = ("cues", "threshold", "better_half", "median_pooled", "none", "oracle")
+CHOSEN = "chosen"
+RULES = (CHOSEN, "cues", "threshold", "better_half", "median_pooled", "none", "oracle")
+_TRIED = tuple(rule for rule in RULES if rule not in (CHOSEN, "oracle"))
 
 _PRESETS: Mapping[str, Mapping[str, Any]] = {
     "paper": {"rule": "median_pooled", "floor": 0.0},
@@ -24,23 +26,36 @@ class ScreeningConfig:
     """Which scores are good enough.
 
     Attributes:
-        rule: `cues` (every image is kept, and where the answers point to one spurious cue the
+        rule: `chosen` (of the `candidates`, the one whose subset gives the head with the best plain
+            average on the validation images), `cues` (every image is kept, and where the answers point to one spurious cue the
             subset holds it equally often in all classes; see `engine.curation.cues`), `threshold`
             (score at least `tau`), `better_half` of each class, `median_pooled`
             (score strictly above the median of all classes together, as the authors do), `none`,
             or `oracle` (every image's own answer stands in place of its score: yes is kept).
+        candidates: The rules that `chosen` tries, the preferred one first.
+        margin: By how much of the validation images the best candidate must beat the first one to
+            be taken in its place, in [0, 1).
         tau: Least score kept by `threshold`, in [0, 1]; under `cues`, images below are suspect.
         floor: Least share of a class that is kept whatever the scores, in [0, 1].
         cues: When a cue is believed.
     """
 
-    rule: str = "cues"
+    rule: str = CHOSEN
+    candidates: tuple[str, ...] = ("cues", "better_half", "threshold")
+    margin: float = 0.01
     tau: float = 0.5
     floor: float = 0.2
     cues: CueConfig = field(default_factory=CueConfig)
 
     def __post_init__(self) -> None:
         check_option("screening.rule", self.rule, RULES)
+        for candidate in self.candidates:
+            check_option("screening.candidates", candidate, _TRIED)
+        if not self.candidates:
+            raise InvalidInput(
+                "screening.candidates is empty; name at least one rule, such as threshold"
+            )
+        check_range("screening.margin", self.margin, low=0, high=1, open_high=True)
         check_range("screening.tau", self.tau, low=0, high=1)
         check_range("screening.floor", self.floor, low=0, high=1)
 
@@ -85,7 +100,7 @@ def screen(
     Args:
         scores: P(core) of each image, in [0, 1]; for the rule `oracle` from `scores_of_answers`.
         classes: Their classes, from 0.
-        config: The rule; the defaults if left out.
+        config: The rule, not `chosen`; `cues` if left out.
         cues: What `find_cues` found, for the rule `cues`; none were found if left out.
         class_names: For the warnings; `class 0` and so on if left out.
 
@@ -94,9 +109,11 @@ def screen(
 
     Raises:
         MisalignedRows: Scores and classes differ in length.
-        InvalidInput: There are no images, or a score is NaN.
+        InvalidInput: There are no images, a score is NaN, or no single rule is named.
     """
-    chosen = config or ScreeningConfig()
+    chosen = config or ScreeningConfig(rule="cues")
+    if chosen.rule == CHOSEN:
+        raise InvalidInput("screening.rule chosen is settled by a run; screen by one rule here")
     if len(scores) != len(classes):
         raise MisalignedRows(f"{len(scores)} scores for the classes of {len(classes)} images")
     if len(scores) == 0 or np.isnan(scores).any():

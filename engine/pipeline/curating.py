@@ -1,6 +1,6 @@
 """The stages from scores to a weighted subset and its core masks, of training and validation images."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -8,15 +8,52 @@ from engine.artifacts import codecs
 from engine.curation.core_masks import CoreMasks, make_core_masks
 from engine.curation.cues import Cues, find_cues
 from engine.curation.disentangling import FeatureGroups, disentangle
-from engine.curation.screening import Screening, screen
+from engine.curation.screening import CHOSEN, Screening, screen
 from engine.curation.subset import Subset, draw_subset, needs_scores
 from engine.data.manifest import Split
 from engine.pipeline.config import PipelineConfig
 from engine.pipeline.evidence import evidence_for
 from engine.pipeline.pipeline import Inputs, Stage, loader
 from engine.pipeline.pools import POOLS, pool_of
-from engine.progress import Progress
+from engine.progress import Progress, ignore_progress
 from engine.randomness import generator, integer_seed
+
+RULE_STAGE = "screening_rule"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleChoice:
+    """Which rule screens, where the settings leave it to the validation images.
+
+    Attributes:
+        rule: The rule taken.
+        candidates: The rules that were compared.
+        accuracies: Share of the validation images that each one's head classifies rightly.
+        notes: What was found, in sentences.
+    """
+
+    rule: str
+    candidates: tuple[str, ...] = ()
+    accuracies: tuple[float, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def curate(config: PipelineConfig, inputs: Inputs) -> Subset:
+    """Curate the training images by a rule that the settings name, in memory.
+
+    Args:
+        config: All settings.
+        inputs: The loaded stages that curation reads.
+
+    Returns:
+        The subset that the stages would draw.
+    """
+    known = dict(inputs)
+    for make in (_screening, _feature_groups, _subset):
+        stage = make(config, Split.TRAIN)
+        known[stage.name] = stage.compute(known, ignore_progress)
+    subset: Subset = known["subset"]
+    return subset
 
 
 def curation_stages(config: PipelineConfig) -> list[Stage]:
@@ -35,23 +72,30 @@ def curation_stages(config: PipelineConfig) -> list[Stage]:
 
 
 def _screening(config: PipelineConfig, pool: Split) -> Stage:
-    evidence, by_cue = evidence_for(config, pool), config.screening.rule == "cues"
+    evidence, rule = evidence_for(config, pool), config.screening.rule
+    by_cue = rule in ("cues", CHOSEN)
 
     def compute(inputs: Inputs, _progress: Progress) -> Screening:
         space = pool_of(inputs["space"], inputs["manifest"], pool)
-        return screen(
+        choice = inputs[RULE_STAGE] if rule == CHOSEN else RuleChoice(rule=rule)
+        found = screen(
             evidence.scores(inputs),
             inputs["manifest"].labels[space.rows],
-            config.screening,
-            cues=_cues(config, inputs, pool) if by_cue else None,
+            replace(config.screening, rule=choice.rule),
+            cues=_cues(config, inputs, pool) if choice.rule == "cues" else None,
             class_names=inputs["manifest"].class_names,
         )
+        return replace(found, warnings=(*choice.notes, *found.warnings))
 
     return Stage(
         name=f"screening{POOLS[pool]}",
         kind="screening",
         version=2,
-        inputs=("manifest", "space", evidence.stage, *(("extraction", "labels") if by_cue else ())),
+        inputs=(
+            *("manifest", "space", evidence.stage),
+            *(("extraction", "labels") if by_cue else ()),
+            *((RULE_STAGE,) if rule == CHOSEN else ()),
+        ),
         config={**codecs.to_json(config.screening), "pool": pool.value},
         seeded=by_cue,
         compute=compute,

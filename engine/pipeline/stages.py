@@ -25,6 +25,7 @@ from engine.labeling.spreading import AttentionScores, spread_labels
 from engine.labeling.votes import VoteTable
 from engine.models.checkpoints import load_classifier, save_classifier
 from engine.models.classifier import Classifier
+from engine.pipeline.choosing import rule_stages
 from engine.pipeline.config import PipelineConfig
 from engine.pipeline.curating import curation_stages
 from engine.pipeline.pipeline import Inputs, Stage, loader
@@ -84,6 +85,7 @@ def build_stages(
         _labels(config),
         _scores(config),
         _scores_of_validation(config),
+        *rule_stages(config),
         *curation_stages(config),
     ]
     return {stage.name: stage for stage in [*stages, *retraining_stages(config)]}

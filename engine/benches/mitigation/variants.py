@@ -48,6 +48,7 @@ MAIN_ABLATIONS = (
 """Reported among the routes."""
 
 ABLATIONS = (
+    _switch("cues", "screening.rule", "cues", "cues balanced, whatever validation prefers"),
     _switch("threshold", "screening.rule", "threshold", "scores below one half are dropped"),
     _switch("unweighted", "subset.weighting", "none", "no weights: capped cells as drawn"),
     _switch("four_clusters", "disentangling.environment_k", 4, "twice the environment clusters"),

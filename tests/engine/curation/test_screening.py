@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from engine.curation.cues import Cues
-from engine.curation.screening import RULES, ScreeningConfig, scores_of_answers, screen
+from engine.curation.screening import CHOSEN, RULES, ScreeningConfig, scores_of_answers, screen
 from engine.errors import InvalidInput, MisalignedRows, UnknownOption
 
 SCORES = np.array([0.1, 0.5, 0.9, 0.49, 0.3, 0.2, 0.1, 0.0, 0.3, 0.4])
@@ -110,7 +110,7 @@ def test_a_class_number_without_images_is_passed_over():
 
 @given(
     scores=arrays(np.float64, st.integers(1, 40), elements=st.floats(0, 1)),
-    rule=st.sampled_from(RULES),
+    rule=st.sampled_from([rule for rule in RULES if rule != CHOSEN]),
     floor=st.floats(0, 1),
     n_classes=st.integers(1, 3),
 )
@@ -149,3 +149,5 @@ def test_what_cannot_be_screened_is_refused():
         ScreeningConfig(tau=1.5)
     with pytest.raises(UnknownOption, match="did you mean threshold"):
         ScreeningConfig(rule="treshold")
+    with pytest.raises(InvalidInput, match="chosen is settled by a run"):
+        screen(SCORES, CLASSES, ScreeningConfig())

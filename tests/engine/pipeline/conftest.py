@@ -18,6 +18,7 @@ STAGES = (
     "votes",
     "labels",
     "scores",
+    "screening_rule",
     "screening",
     "feature_groups",
     "subset",

@@ -12,7 +12,7 @@ from engine.pipeline.pipeline import SilentWatcher, StageRunner
 from engine.pipeline.run import Run
 from engine.pipeline.stages import build_stages
 
-SETTINGS = {"queries": {"budget": 12}}
+SETTINGS = {"queries": {"budget": 12}, "screening": {"rule": "threshold"}}
 
 
 def runner_of(tmp_path, *, digest="digest", **table):
@@ -70,7 +70,11 @@ def test_another_seed_leaves_what_draws_nothing(tmp_path):
             {"scores", "screening", "evaluation"},
             {"labels", "space"},
         ),
-        ({"screening": {"tau": 0.4}}, {"screening", "screening_val", "subset"}, {"scores"}),
+        (
+            {"screening": {"rule": "threshold", "tau": 0.4}},
+            {"screening", "screening_val", "subset"},
+            {"scores"},
+        ),
         ({"subset": {"fraction": 0.3}}, {"subset", "core_masks"}, {"feature_groups"}),
         ({"last_layer": {"penalty": "l1"}}, {"retraining_erm", "evaluation"}, {"subset"}),
         ({"evaluation": {"split": "val"}}, {"evaluation", "attention"}, {"retraining_erm"}),
@@ -83,6 +87,18 @@ def test_a_setting_changes_its_stage_and_what_follows(tmp_path, table, touched, 
 
     assert touched <= changed
     assert not untouched & changed
+
+
+def test_a_rule_left_to_validation_depends_on_how_heads_are_fitted(tmp_path):
+    before, after = (
+        runner_of(tmp_path, screening={"rule": "chosen"}, **table)
+        for table in ({}, {"last_layer": {"penalty": "l1"}})
+    )
+
+    changed = {n for n in before.stages if before.recipe(n).key != after.recipe(n).key}
+
+    assert {"screening_rule", "screening", "screening_val", "subset"} <= changed
+    assert "scores" not in changed
 
 
 @pytest.mark.parametrize(
