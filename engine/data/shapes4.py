@@ -55,7 +55,7 @@ COLOURS = ((205, 60, 50), (60, 160, 80), (60, 90, 205), (225, 190, 60), (150, 15
 
 QUESTION = "Does the model look at the grey shape, and not at a sticker?"
 PIXELS_EXPECTED: Mapping[int, str] = {
-    0: "767a0a943e463baab6fc20ab3ecbde2f1281e8cbda0c037efb47dc5a6b7f2678",
+    0: "54da38d6b280ff50a7446814cf3eaa3d239ff912ce2c8ac7e71415660c3c2de3",
 }
 """SHA-256 over all decoded pictures by seed; another Pillow may resample otherwise."""
 
@@ -91,8 +91,8 @@ class Shapes4Plan:
     n_val: int = 540
     n_test: int = 1080
     size: int = 128
-    own: float = 0.78
-    grey: float = 0.205
+    own: float = 0.76
+    grey: float = 0.23
     contrasts: tuple[float, float] = (0.11, 0.21)
     noise: float = 0.065
     radii: tuple[float, float] = (0.19, 0.27)

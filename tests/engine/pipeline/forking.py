@@ -15,6 +15,7 @@ import dataclasses
 import errno
 import json
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -87,6 +88,8 @@ def run(order):
 
 
 def main():
+    # started in a shell's background a process is deaf to SIGINT, and its children with it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for line in sys.stdin:
         order = json.loads(line)
         if "wait" in order:
