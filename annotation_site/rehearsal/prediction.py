@@ -350,8 +350,8 @@ def _finish(
 
 
 def _hourly_pay(people: Sequence[Told], terms: Terms) -> dict[str, float | None]:
-    """Give what an hour of a completed sitting earns: the median and the slowest tenth."""
-    lasted = [told.ended - told.began for told in people if told.outcome == "completed"]
+    """Give what an hour earns, from arriving to the end: the median and the slowest tenth."""
+    lasted = [told.ended - told.arrived for told in people if told.outcome == "completed"]
     if not lasted or min(lasted) <= 0:
         return {"median_minutes": None, "hourly_median": None, "hourly_p10": None}
     rates = sorted(terms.reward / seconds * 3600 for seconds in lasted)

@@ -42,7 +42,6 @@ class Told:
             or completed.
         sitting: Public id; empty where nothing was given.
         promised: Tasks of the sitting.
-        began: When the sitting was given.
         ended: When the person was last there.
     """
 
@@ -51,7 +50,6 @@ class Told:
     outcome: str = "turned_away"
     sitting: str = ""
     promised: int = 0
-    began: float = 0.0
     ended: float = 0.0
 
 
@@ -160,7 +158,7 @@ class Visitor:
         if begun.status != FOUND:
             raise Over
         self.told.sitting = begun.headers["location"].split("/")[2]
-        self.told.outcome, self.told.began = "practising", self.now
+        self.told.outcome = "practising"
         self.told.promised = self.stage.scene.tasks_per_sitting
         self.base = f"/s/{self.told.sitting}/"
         self.lease_until = self.now + lease_of(self.told.promised).total_seconds()

@@ -150,9 +150,9 @@ def test_ties_are_half_right_and_what_nobody_answered_is_not_right():
 
 def test_what_is_foretold_can_be_checked_by_hand():
     people = [
-        Told(kind="careful", arrived=0.0, outcome="completed", sitting="a", began=0, ended=600),
-        Told(kind="careful", arrived=9.0, outcome="completed", sitting="b", began=0, ended=1200),
-        Told(kind="leaving", arrived=9.0, outcome="vanished", sitting="c", began=0, ended=99),
+        Told(kind="careful", arrived=0.0, outcome="completed", sitting="a", ended=600),
+        Told(kind="careful", arrived=0.0, outcome="completed", sitting="b", ended=1200),
+        Told(kind="leaving", arrived=9.0, outcome="vanished", sitting="c", ended=99),
         Told(kind="careful", arrived=9.0),
     ]
     votes = [
