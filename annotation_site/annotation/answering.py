@@ -11,7 +11,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Case, Q, When
 from django.utils import timezone
 
 from annotation_site.annotation.errors import (
@@ -153,8 +153,9 @@ MET_COLUMNS = (
 _MEET = Statement(
     lambda sitting, assignment: (
         Assignment.objects.filter(Q(public_id=assignment) | Q(state__in=WAITING), sitting=sitting)
-        .order_by("position")
-        .values_list(*MET_COLUMNS)
+        # The one that is answered comes first; of the others only the next one is wanted.
+        .order_by(Case(When(public_id=assignment, then=0), default=1), "position")
+        .values_list(*MET_COLUMNS)[:2]
     ),
     {"sitting": column(Sitting, "id"), "assignment": column(Assignment, "public_id")},
 )

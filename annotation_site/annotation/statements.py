@@ -6,8 +6,10 @@ values, a queryset is therefore compiled once and its SQL kept.
 """
 
 import contextlib
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, cast
 from uuid import UUID
 
@@ -43,7 +45,7 @@ class Statement:
         """Run a query and give its rows, converted as Django does."""
         sql, names, fixed, convert = self._ready()
         with _cursor() as cursor:
-            cursor.execute(sql, self._filled(names, fixed, values))
+            _run(cursor, sql, self._filled(names, fixed, values))
             found: list[tuple[Any, ...]] = cursor.fetchall()
         return list(convert(found)) if convert else found
 
@@ -51,7 +53,7 @@ class Statement:
         """Run an update and say how many rows it met."""
         sql, names, fixed, _ = self._ready()
         with _cursor() as cursor:
-            cursor.execute(sql, self._filled(names, fixed, values))
+            _run(cursor, sql, self._filled(names, fixed, values))
             return int(cursor.rowcount)
 
     def _filled(
@@ -120,7 +122,7 @@ class Insert:
             for field in self._fields
         ]
         with _cursor() as cursor:
-            cursor.execute(self._ready(row), values)
+            _run(cursor, self._ready(row), values)
             (row.pk,) = cursor.fetchone()
         row._state.adding = False
         row._state.db = connection.alias
@@ -138,18 +140,44 @@ class Insert:
         return sql
 
 
+class _AsWritten(sqlite3.Cursor):
+    """SQLite's own cursor, for SQL whose placeholders were rewritten when it was compiled."""
+
+
 @contextlib.contextmanager
 def _cursor() -> Iterator[Any]:
-    """Give a cursor; with PostgreSQL one whose plans the server keeps, unless queries are logged."""
-    if connection.vendor != "postgresql" or connection.queries_logged:
+    """Give the driver's own cursor, unless queries are logged.
+
+    With PostgreSQL it is one whose plans the server keeps; with SQLite one that does not rewrite
+    the placeholders of every statement anew.
+    """
+    if connection.queries_logged or connection.vendor not in {"postgresql", "sqlite"}:
         with connection.cursor() as cursor:
+            yield cursor
+        return
+    connection.ensure_connection()
+    if connection.vendor == "sqlite":
+        with (
+            connection.wrap_database_errors,
+            contextlib.closing(connection.connection.cursor(_AsWritten)) as cursor,
+        ):
             yield cursor
         return
     from psycopg import Cursor  # installed with the driver that is in use
 
-    connection.ensure_connection()
     with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
         yield cursor
+
+
+def _run(cursor: Any, sql: str, values: Sequence[Any]) -> None:
+    """Run a statement on what `_cursor` gave."""
+    cursor.execute(_question_marks(sql) if isinstance(cursor, _AsWritten) else sql, values)
+
+
+@lru_cache(maxsize=64)
+def _question_marks(sql: str) -> str:
+    """Write placeholders as SQLite wants them; our statements hold no quoted percent sign."""
+    return sql.replace("%s", "?").replace("%%", "%")
 
 
 def _name_of(parameter: Any, written: Mapping[str, Any]) -> str | None:

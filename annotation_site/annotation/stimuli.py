@@ -57,6 +57,11 @@ class Dress:
     shows_heat: bool
     class_names: Sequence[str] | None
 
+    def address_of(self, picture: str) -> str:
+        """Give a picture's address; the part before it is worked out once for all of a sitting's."""
+        before, after = _around_picture(self.sitting)
+        return f"{before}{picture}{after}"
+
     @classmethod
     def of(cls, sitting: Sitting) -> "Dress":
         """Read it from a sitting with its round."""
@@ -67,6 +72,12 @@ class Dress:
             shows_heat=round_.shows_heat,
             class_names=round_.project.dataset.class_names if round_.show_class else None,
         )
+
+
+@lru_cache(maxsize=1024)
+def _around_picture(sitting: str) -> tuple[str, str]:
+    before, _, after = reverse("annotation:picture", args=[sitting, "-"]).rpartition("-")
+    return before, after
 
 
 def picture_path(image: Image, picture_id: str = "") -> Path:
@@ -133,7 +144,7 @@ def _facts(
 ) -> PictureFacts:
     shown = bytes(grid) if dress.shows_heat else b""
     return PictureFacts(
-        picture=reverse("annotation:picture", args=[dress.sitting, picture]),
+        picture=dress.address_of(picture),
         grid=base64.b64encode(shown).decode(),
         side=side if dress.shows_heat else 0,
         dead=dress.shows_heat and (dead or not any(shown)),

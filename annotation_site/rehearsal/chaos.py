@@ -26,11 +26,14 @@ from annotation_site.annotation.models import Assignment, Response, Round, Sitti
 from annotation_site.rehearsal.light import LightBrowser, Lost, Reply
 
 OK, FOUND, NOT_FOUND, CONFLICT, BROKEN = 200, 302, 404, 409, 500
-TRIES = 60
+TRIES = 200
 TRY_AGAIN_SECONDS = 0.15
-LONGEST_RUN_SECONDS = 60.0
+LONGEST_RUN_SECONDS = 120.0
 STEPS = 24
 REPLIES_BETWEEN_KILLS = 20
+LONGEST_ANSWER_SECONDS = 0.02
+"""A kill strikes so long after an answer was sent at most: before, during or after its commit."""
+POLL_SECONDS = 0.001
 KILLS = 0.6
 """Share of the troubles that are kills; the others are jumps of the clock."""
 JUMP = timedelta(days=2)
@@ -55,7 +58,9 @@ class Run:
         replies: Id -> status and body of its acknowledgement.
         faults: What must not be, in words.
         n_replies: How often the server has answered.
-        n_kills: How many worker processes were killed.
+        n_kills: How many worker processes were killed, each while an answer was under way.
+        n_cut: Answers whose line broke before the reply came.
+        under_way: Answers that were sent and are not replied to yet.
     """
 
     round: Round
@@ -64,6 +69,8 @@ class Run:
     faults: list[str] = field(default_factory=list)
     n_replies: int = 0
     n_kills: int = 0
+    n_cut: int = 0
+    under_way: int = 0
 
     def heard(self, client_uuid: str, reply: Reply) -> None:
         """Note an acknowledgement; the same id must always get the same."""
@@ -162,9 +169,19 @@ class Person:
         """Send until the server has said something, as the page's queue does."""
         through = browser or self.browser
         self.run.sent.add(body["client_uuid"])
-        reply = await self._insist(lambda: through.post_json(f"{self.base}answer/", body))
+        reply = await self._insist(lambda: self._post(through, body))
         self.run.heard(body["client_uuid"], reply)
         self.done.append(body)
+
+    async def _post(self, through: LightBrowser, body: dict[str, Any]) -> Reply:
+        self.run.under_way += 1
+        try:
+            return await through.post_json(f"{self.base}answer/", body)
+        except Lost:
+            self.run.n_cut += 1
+            raise
+        finally:
+            self.run.under_way -= 1
 
     async def _insist(self, ask: Callable[[], Any]) -> Reply:
         for _ in range(TRIES):
@@ -213,8 +230,8 @@ async def play(
 async def _make_trouble(run: Run, workers: Callable[[], list[int]], rng: random.Random) -> None:
     """Kill a worker process without warning, and let the leases' clock jump.
 
-    The next kill waits until the server has answered for a while: where every worker is killed
-    before it has begun, nothing is tried out.
+    A kill waits until an answer is under way, and until the server has answered for a while since
+    the last one: where every worker is killed before it has begun, nothing is tried out.
     """
     killed_at = 0
     while True:
@@ -222,6 +239,9 @@ async def _make_trouble(run: Run, workers: Callable[[], list[int]], rng: random.
         if rng.random() < KILLS:
             alive = workers()
             if alive and run.n_replies - killed_at >= REPLIES_BETWEEN_KILLS:
+                while not run.under_way:
+                    await asyncio.sleep(POLL_SECONDS)
+                await asyncio.sleep(rng.uniform(0.0, LONGEST_ANSWER_SECONDS))
                 killed_at = run.n_replies
                 run.n_kills += 1
                 with contextlib.suppress(ProcessLookupError):

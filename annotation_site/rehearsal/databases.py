@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import pwd
 import shutil
 import subprocess
 import tempfile
@@ -14,8 +15,8 @@ from django.core.management import CommandError
 
 STARTS_WITHIN_SECONDS = 60
 NAMES = ("sqlite", "postgres")
-SERVER_USER = "postgres"
-"""PostgreSQL refuses to run as root; Debian's package brings this user."""
+SERVER_USERS = ("postgres", "nobody")
+"""PostgreSQL refuses to run as root. Debian's package brings the first; the second is everywhere."""
 
 
 @contextlib.contextmanager
@@ -48,6 +49,21 @@ def programs() -> Path | None:
     return folders[-1].parent if folders else None
 
 
+def server_user() -> str:
+    """Give the user that a server started by root runs as.
+
+    Raises:
+        CommandError: This machine has none of `SERVER_USERS`.
+    """
+    known = {entry.pw_name for entry in pwd.getpwall()}
+    for name in SERVER_USERS:
+        if name in known:
+            return name
+    raise CommandError(
+        f"PostgreSQL does not run as root, and there is no user {' or '.join(SERVER_USERS)}"
+    )
+
+
 @contextlib.contextmanager
 def _postgres() -> Iterator[str]:
     where = programs()
@@ -55,7 +71,7 @@ def _postgres() -> Iterator[str]:
         raise CommandError(
             "no PostgreSQL server found; install it (Debian: apt install postgresql)"
         )
-    user = SERVER_USER if os.geteuid() == 0 else None
+    user = server_user() if os.geteuid() == 0 else None
     folder = Path(tempfile.mkdtemp(prefix="gazecheck-pg-"))
     data = folder / "data"
     if user:

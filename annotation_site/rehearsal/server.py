@@ -18,7 +18,7 @@ from django.core.management import CommandError
 from annotation_site.demo.processes import free_port
 
 FIRST_PORT = 8410
-STARTS_WITHIN_SECONDS = 60
+STARTS_WITHIN_SECONDS = 120
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,14 +124,19 @@ def serving(
 def _wait(site: Site) -> None:
     until = time.monotonic() + STARTS_WITHIN_SECONDS
     while True:
-        with contextlib.suppress(OSError, HTTPException):
-            connection = HTTPConnection("127.0.0.1", site.port, timeout=5)
-            connection.request(
-                "GET", "/health/", headers={"Host": "localhost", "X-Forwarded-Proto": "https"}
-            )
-            if connection.getresponse().status == 200:
-                return
+        if _answers(site.port):
+            return
         if site.process.poll() is not None or time.monotonic() > until:
             tail = site.log.read_text(errors="replace")[-1500:]
             raise CommandError(f"the server did not start: {tail.strip()}")
         time.sleep(0.2)
+
+
+def _answers(port: int) -> bool:
+    """Ask whether the site is up."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=5)
+    headers = {"Host": "localhost", "X-Forwarded-Proto": "https"}
+    with contextlib.closing(connection), contextlib.suppress(OSError, HTTPException):
+        connection.request("GET", "/health/", headers=headers)
+        return connection.getresponse().status == 200
+    return False

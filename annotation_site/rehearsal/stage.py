@@ -37,15 +37,31 @@ def build_round(
     n_practice: int = 3,
     n_gold: int = 0,
     n_repeats: int = 0,
+    n_spare: int = 0,
     name: str = "Rehearsal",
 ) -> Round:
-    """Make an open round over made-up pictures, all of which share one file."""
+    """Make an open round over made-up pictures, all of which share one file.
+
+    Args:
+        n_items: Queries, on the first rows of the data set.
+        redundancy: Answers wanted for each.
+        block_size: Queries in a sitting; 0 for all.
+        n_practice: Practice items, on the rows after the queries'.
+        n_gold: Gold tasks in a sitting; the tasks themselves are the caller's to make.
+        n_repeats: Queries of a sitting that are asked twice.
+        n_spare: Further pictures at the end, that nothing asks about yet.
+        name: Of the project.
+
+    Returns:
+        The round.
+    """
+    n_images = n_items + n_practice + n_spare
     lead, _ = User.objects.get_or_create(username="rehearsal")
     project = Project.objects.create(name=name, created_by=lead)
     Membership.objects.create(project=project, user=lead, role=Role.LEAD)
     dataset = Dataset.objects.create(
         project=project, name="made up", class_names=["a", "b"], digest="0" * 64,
-        n_images=n_items + n_practice, frozen_at=timezone.now(),
+        n_images=n_images, frozen_at=timezone.now(),
     )  # fmt: skip
     Image.objects.bulk_create(
         (
@@ -53,7 +69,7 @@ def build_round(
                 dataset=dataset, row=row, image_id=str(row), label=row % 2, split="train",
                 width=PICTURE_SIDE, height=PICTURE_SIDE, grid_side=SIDE, grid_true=_grid(row),
             )
-            for row in range(n_items + n_practice)
+            for row in range(n_images)
         ),
         batch_size=BATCH,
     )  # fmt: skip

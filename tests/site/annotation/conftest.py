@@ -1,9 +1,10 @@
 """What the annotator's tests share: one annotator's way through a round, over HTTP."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -88,3 +89,20 @@ def visit() -> Callable[[Client, Round], Visit]:
 def ana_at_work(ana: Client, open_round: Round) -> Visit:
     """Ana, with practice behind her and the first task served."""
     return Visit(ana, open_round).start().practise()
+
+
+CHROMIUM = Path("/usr/bin/chromium")
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """A headless Chromium; closed with its module, for a process can drive only one at a time."""
+    sync_api = pytest.importorskip("playwright.sync_api")
+    if not CHROMIUM.exists():
+        pytest.skip("Chromium is not installed")
+    with pytest.MonkeyPatch.context() as patch, sync_api.sync_playwright() as playwright:
+        # Playwright keeps an event loop in this thread, where Django then suspects async code.
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()

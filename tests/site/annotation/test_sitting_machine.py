@@ -1,11 +1,21 @@
-"""Whatever annotators, leases and the lead do, in any order, the invariants hold."""
+"""Whatever annotators, leases and the lead do, in any order, the invariants hold.
 
+Those of a sitting: places and votes within the target, nobody asked twice, one id one response and
+one reply, no answer without a task that was shown to the same person, a block as promised, reading
+changes nothing, and counters that equal a recount.
+"""
+
+import json
 from collections import Counter
 from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
+from django.apps import apps
+from django.core.signing import get_cookie_signer
 from django.db import connection, transaction
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -18,8 +28,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from annotation_site.annotation import services
-from annotation_site.annotation.errors import AnnotationError
+from annotation_site.annotation import identity, services
+from annotation_site.annotation.errors import AnnotationError, UnknownTask
 from annotation_site.annotation.models import (
     AnswerChoice,
     Assignment,
@@ -36,6 +46,11 @@ from annotation_site.projects.models import Dataset, Image, Project
 from tests.site import factories
 
 TIMING = Timing(shown_to_answer_ms=900.0, overlay={})
+SITTING_PAGES = (
+    "practice", "practice_answer", "practice_repeat", "practice_finish", "task", "answer", "undo",
+    "serve", "ahead", "withdraw", "resume", "report", "questions", "questions_answer", "done",
+)  # fmt: skip
+ROUND_PAGES = ("consent", "start", "decline")
 people = st.integers(0, 3)
 answers = st.sampled_from(list(AnswerChoice))
 
@@ -49,6 +64,7 @@ class Sittings(RuleBasedStateMachine):
         self.atomic.__enter__()
         self.now = timezone.now()
         self.promised: dict[int, int] = {}
+        self.replies: dict[UUID, tuple[int, bytes]] = {}
         self.given: dict[UUID, tuple[Sitting, UUID, AnswerChoice, tuple[object, ...]]] = {}
 
     def teardown(self):
@@ -90,7 +106,14 @@ class Sittings(RuleBasedStateMachine):
         PracticeItem.objects.create(round=self.round, image=images[-1], position=0, answer="yes")
 
     def sitting_of(self, person):
-        return Sitting.objects.filter(annotator__key_hash=str(person)).first()
+        key_hash = identity.hash_of(str(person))
+        return Sitting.objects.filter(annotator__key_hash=key_hash).first()
+
+    def browser_of(self, person):
+        client = Client()
+        signer = get_cookie_signer(salt=identity.COOKIE + identity.COOKIE_SALT)
+        client.cookies[identity.COOKIE] = signer.sign(str(person))
+        return client
 
     def attempt(self, verb, **arguments):
         """A verb may refuse; then it must have changed nothing, which the invariants see."""
@@ -102,7 +125,10 @@ class Sittings(RuleBasedStateMachine):
     @rule(person=people)
     def arrive(self, person):
         sitting = self.attempt(
-            services.start_sitting, round=self.round, key_hash=str(person), now=self.now
+            services.start_sitting,
+            round=self.round,
+            key_hash=identity.hash_of(str(person)),
+            now=self.now,
         )
         if sitting is not None and sitting.pk not in self.promised:
             self.promised[sitting.pk] = sitting.n_promised
@@ -195,6 +221,71 @@ class Sittings(RuleBasedStateMachine):
             now=self.now,
         )
         assert facts(response) == before
+
+    @precondition(lambda self: self.given)
+    @rule(data=st.data())
+    def send_again_from_a_tab(self, data):
+        """Over HTTP the same id gets the same reply, to the letter, whatever has happened since."""
+        client_uuid = data.draw(st.sampled_from(sorted(self.given)))
+        sitting, assignment_id, answer, _ = self.given[client_uuid]
+        [person] = [n for n in range(4) if self.sitting_of(n) == sitting]
+        reply = self.browser_of(person).post(
+            reverse("annotation:answer", args=[sitting.public_id]),
+            json.dumps(
+                {
+                    "assignment": str(assignment_id),
+                    "answer": str(answer),
+                    "client_uuid": str(client_uuid),
+                }
+            ),
+            content_type="application/json",
+        )
+        said = (reply.status_code, reply.content)
+        assert self.replies.setdefault(client_uuid, said) == said
+        assert json.loads(reply.content)["client_uuid"] == str(client_uuid)
+
+    @rule(person=people, other=people, answer=answers)
+    def answer_for_somebody_else(self, person, other, answer):
+        mine, theirs = self.sitting_of(person), self.sitting_of(other)
+        assignment = theirs and theirs.assignments.first()
+        if mine and assignment and mine != theirs:
+            with pytest.raises(UnknownTask):
+                services.record_answer(
+                    sitting=mine,
+                    assignment_id=assignment.public_id,
+                    answer=answer,
+                    client_uuid=uuid4(),
+                    timing=TIMING,
+                    now=self.now,
+                )
+
+    @rule(
+        person=people,
+        page=st.sampled_from((*SITTING_PAGES, *ROUND_PAGES)),
+        method=st.sampled_from(("get", "head", "options")),
+        query=st.sampled_from(({}, {"plain": ""}, {"item": "0"}, {"after": "1"})),
+    )
+    def look(self, person, page, method, query):
+        """Link scanners, prefetching and curious people change nothing, whatever they open."""
+        sitting = self.sitting_of(person)
+        name = self.round.link_token if page in ROUND_PAGES else sitting and sitting.public_id
+        if name:
+            before = everything()
+            ask = getattr(self.browser_of(person), method)
+            reply = ask(reverse(f"annotation:{page}", args=[name]), query)
+            assert reply.status_code < 500
+            assert everything() == before
+
+    @rule(person=people)
+    def expire_at_the_panels_word(self, person):
+        if sitting := self.sitting_of(person):
+            services.expire(sitting=sitting)
+
+    @rule(which=st.integers(0, 9))
+    def ask_more_people(self, which):
+        task = self.round.tasks.order_by("pk")[which : which + 1].first()
+        if task:
+            self.attempt(services.raise_target, round=self.round, task=task)
 
     @rule(person=people)
     def undo(self, person):
@@ -296,6 +387,16 @@ class Sittings(RuleBasedStateMachine):
     def an_answered_place_has_exactly_one_vote(self):
         answered = Assignment.objects.filter(state="answered").count()
         assert Response.objects.current().count() == answered
+
+
+def everything():
+    """Give every row of every table that people's work may change."""
+    labels = ("annotation", "sessions", "projects", "accounts")
+    return {
+        model.__name__: list(model._default_manager.order_by("pk").values())
+        for label in labels
+        for model in apps.get_app_config(label).get_models()
+    }
 
 
 def facts(response):

@@ -1,7 +1,6 @@
 """The task page in Chromium: keys, painting, undo, a lost line, another tab, and no violations."""
 
 from collections import Counter
-from pathlib import Path
 
 import pytest
 from django.urls import reverse
@@ -12,21 +11,7 @@ from tests.site import factories
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
-CHROMIUM = Path("/usr/bin/chromium")
 READY = "[data-task][data-state=ready]"
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    sync_api = pytest.importorskip("playwright.sync_api")
-    if not CHROMIUM.exists():
-        pytest.skip("Chromium is not installed")
-    with pytest.MonkeyPatch.context() as patch, sync_api.sync_playwright() as playwright:
-        # Playwright keeps an event loop in this thread, where Django then suspects async code.
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -169,3 +169,5 @@ class Command(BaseCommand):
         self.stdout.write(
             f"{'reached' if good else 'MISSED'}: {bar:.0f} answers/s, p95 {SLOWEST_P95_MS:.0f} ms, no faults"
         )
+        if any(figures[name] for name in faults):
+            raise CommandError("an answer was lost, doubled or refused; see above")

@@ -53,7 +53,7 @@ class Command(BaseCommand):
 
     def _play(self, options: dict[str, Any]) -> None:
         env, folder = dict(os.environ), Path(settings.VAR)
-        bad = 0
+        bad = all_kills = all_cut = 0
         with server.serving(env, folder, workers=2, threads=2) as site:
             for number in range(options["runs"]):
                 seed = options["seed"] + number
@@ -73,16 +73,19 @@ class Command(BaseCommand):
                         )
                     )
                 except Broken as error:
-                    faults, n_sent, n_heard, n_kills = [str(error)], 0, 0, 0
+                    faults, n_sent, n_heard, n_kills, n_cut = [str(error)], 0, 0, 0, 0
                 else:
                     faults = faults_after(run)
-                    n_sent, n_heard, n_kills = len(run.sent), len(run.replies), run.n_kills
+                    n_sent, n_heard = len(run.sent), len(run.replies)
+                    n_kills, n_cut = run.n_kills, run.n_cut
                 stored = Response.objects.of_round(round_).count()
                 bad += bool(faults)
+                all_kills, all_cut = all_kills + n_kills, all_cut + n_cut
                 self.stdout.write(
                     f"run {seed}: {n_sent} sent, {n_heard} acknowledged, {stored} stored, "
-                    f"{n_kills} kills, {time.monotonic() - began:.1f} s: {'; '.join(faults) or 'all holds'}"
+                    f"{n_kills} kills, {n_cut} answers cut off, {time.monotonic() - began:.1f} s: {'; '.join(faults) or 'all holds'}"
                 )
         self.stdout.write(f"{options['runs'] - bad} of {options['runs']} runs: all holds")
+        self.stdout.write(f"{all_kills} kills, {all_cut} answers cut off before their reply")
         if bad:
             raise CommandError(f"{bad} runs with faults")

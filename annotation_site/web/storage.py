@@ -1,0 +1,35 @@
+"""Static files: under names that carry a hash of their content, and compressed, once collected."""
+
+import re
+from collections.abc import Callable
+
+from whitenoise.storage import CompressedManifestStaticFilesStorage
+
+
+class StaticFiles(CompressedManifestStaticFilesStorage):  # type: ignore[misc]  # no stubs
+    """Hashed names after `collectstatic`, which browsers keep for good; plain names before it.
+
+    Modules that import one another are rewritten to the hashed names as well, so that a module
+    preloaded by a page is the one that is imported.
+    """
+
+    support_js_module_import_aggregation = True
+    manifest_strict = False
+
+    def stored_name(self, name: str) -> str:
+        """Give the name a file is served under."""
+        if not self.hashed_files:
+            return name
+        stored: str = super().stored_name(name)
+        return stored
+
+    def url_converter(
+        self, name: str, hashed_files: dict[str, str], template: str | None = None
+    ) -> Callable[[re.Match[str]], str]:
+        """Give what rewrites the addresses in a file; others' scripts are left as they are."""
+        if name.endswith(".js") and not name.startswith("js/"):
+            return lambda match: match.group()
+        converter: Callable[[re.Match[str]], str] = super().url_converter(
+            name, hashed_files, template
+        )
+        return converter
