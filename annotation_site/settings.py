@@ -36,6 +36,7 @@ INSTALLED_APPS = [
     "annotation_site.accounts",
     "annotation_site.projects",
     "annotation_site.annotation",
+    "annotation_site.quality",
     "annotation_site.jobs",
     "annotation_site.review",
     "annotation_site.exports",

@@ -15,6 +15,7 @@ from annotation_site.jobs import project_urls as registration_urls
 from annotation_site.jobs import round_urls
 from annotation_site.jobs import urls as job_urls
 from annotation_site.projects import urls as member_urls
+from annotation_site.quality import urls as quality_urls
 from annotation_site.review import project_urls
 from annotation_site.review import urls as result_urls
 from annotation_site.web import urls as web_urls
@@ -34,6 +35,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     _namespace("accounts", account_urls),
     _namespace("annotation", annotator_urls, round_urls),
     _namespace("jobs", job_urls),
+    _namespace("quality", quality_urls),
     _namespace("review", result_urls),
     _namespace("exports", export_urls),
     _namespace("web", web_urls),

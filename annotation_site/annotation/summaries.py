@@ -11,6 +11,7 @@ from annotation_site.annotation.models import (
     Assignment,
     AssignmentState,
     Response,
+    ResponseQuerySet,
     Round,
     TaskRole,
 )
@@ -95,6 +96,11 @@ def votes_of(source: Round | Project) -> tuple[VoteRow, ...]:
         if isinstance(source, Round)
         else Response.objects.of_project(source)
     )
+    return vote_rows(responses)
+
+
+def vote_rows(responses: ResponseQuerySet) -> tuple[VoteRow, ...]:
+    """Read the current votes among responses, ordered by round and row."""
     rows = (
         responses.votes()
         .order_by("assignment__task__round__number", "assignment__task__image__row", "pk")

@@ -16,6 +16,7 @@ from annotation_site.jobs import rounds
 from annotation_site.jobs.models import Job, JobState
 from annotation_site.jobs.registration import register
 from annotation_site.projects.models import Project
+from annotation_site.quality import rulebook
 from engine.data.catalogue import BuiltDataset, build_dataset
 from engine.data.manifest import ImageManifest, read_records
 from engine.errors import DataUnavailable, EngineError
@@ -151,7 +152,7 @@ def settle_practice(round_: Round, truth: Regions) -> None:
         if said in words and len(chosen) < PRACTICE:
             chosen[item.pk] = (said, words[said])
     states.confirm_practice(round=round_, chosen=chosen)
-    states.open_round(round=round_)
+    rulebook.open_round(round=round_, opened_by=round_.created_by)
 
 
 def wait_for(job: Job, show: Callable[[Job], None]) -> None:

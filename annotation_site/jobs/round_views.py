@@ -23,6 +23,7 @@ from annotation_site.jobs.models import Job
 from annotation_site.jobs.panels import panel_of
 from annotation_site.projects.access import member_project, membership_of
 from annotation_site.projects.models import Role
+from annotation_site.quality import rulebook
 from annotation_site.web import charts
 from annotation_site.web.refusals import Refused
 
@@ -111,7 +112,7 @@ def open_round(request: SignedInRequest, public_id: str) -> HttpResponse:
     return _do(
         request,
         round_,
-        lambda: states.open_round(round=round_),
+        lambda: rulebook.open_round(round=round_, opened_by=request.user),
         "The round is open. Send the link to annotators.",
     )
 

@@ -15,7 +15,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from annotation_site.annotation import rounds, summaries
+from annotation_site.annotation import rounds
 from annotation_site.annotation.errors import RoundNotReady
 from annotation_site.annotation.models import Round
 from annotation_site.jobs import closing, services
@@ -25,6 +25,7 @@ from annotation_site.jobs.models import Job, JobKind
 from annotation_site.jobs.watching import JobWatcher
 from annotation_site.projects import data_root
 from annotation_site.projects.models import Project
+from annotation_site.quality import votes as counted
 from annotation_site.web.refusals import Refused
 from engine.artifacts.codecs import to_json
 from engine.artifacts.provenance import provenance
@@ -195,10 +196,11 @@ def _close(job: Job, watcher: JobWatcher) -> dict[str, Any]:
     )
     report = closing.describe(curated, evaluation) | _circumstances(run)
     report["dataset"] = job.project.dataset.name
+    report["ledger"] = counted.ledger_versions(job.project)
     watcher.stage_started("writing files", cached=False)
     folder = _fresh_folder(settings.MEDIA_ROOT / "exports" / round_.public_id)
     closing.write_files(curated, run.load("core_masks"), run.config.core_masks, report, folder)
-    given = summaries.votes_of(job.project)
+    given = counted.votes_of(job.project)
     closing.write_responses(given, curated.manifest, folder / "responses.csv")
     _write_torch_index(folder / "subset_rows.pt", np.asarray(curated.subset.rows))
     _write_checkpoint(run, report["verdict"]["kept_model"], folder)
@@ -217,8 +219,14 @@ def _close(job: Job, watcher: JobWatcher) -> dict[str, Any]:
     return {"verdict": report["verdict"], "seconds": run.seconds}
 
 
-def votes_of(project: Project) -> VoteTable:
-    """Give the current votes of all rounds of a project, as the engine reads them."""
+def votes_of(project: Project, ledger: Mapping[str, int] | None = None) -> VoteTable:
+    """Give the votes that count, of all rounds of a project, as the engine reads them.
+
+    Args:
+        project: The project.
+        ledger: Of a result, to read the votes that it rests on; the present ones without.
+    """
+    given = counted.votes_of(project) if not ledger else counted.votes_as_of(project, ledger)
     return VoteTable.of(
         Vote(
             row=vote.row,
@@ -226,7 +234,7 @@ def votes_of(project: Project) -> VoteTable:
             answer=Answer(vote.answer),
             seconds=vote.seconds,
         )
-        for vote in summaries.votes_of(project)
+        for vote in given
     )
 
 
@@ -276,7 +284,7 @@ def _try(job: Job, watcher: JobWatcher) -> dict[str, Any]:
     if not paths:
         msg = f"there are no pictures in {name or 'the data root'}; pick a folder that holds some"
         raise InvalidInput(msg)
-    run = _run_of(job.project, watcher, votes=votes_of(job.project))
+    run = _run_of(job.project, watcher, votes=votes_of(job.project, job.params.get("ledger")))
     watcher.stage_started("looking at the pictures", cached=False)
     new, old = run.classifier_of(route), run.load("classifier")
     chosen = paths[:MOST_TRIED]

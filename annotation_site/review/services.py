@@ -86,7 +86,12 @@ def try_model(*, result: RoundResult, route: str, folder: str, asked_by: User) -
             project=project,
             kind=JobKind.TRY,
             round=result.round,
-            params={"trial": trial.pk, "route": route, "folder": folder},
+            params={
+                "trial": trial.pk,
+                "route": route,
+                "folder": folder,
+                "ledger": result.report.get("ledger"),
+            },
             created_by=asked_by,
         )
         trial.save(update_fields=["job"])

@@ -375,12 +375,15 @@ def informedness(ratings: Ratings) -> tuple[Informedness, ...]:
             f"informedness is of two categories, got {len(ratings.category_names)}; "
             "leave the others out"
         )
+    if len(ratings) == 0:
+        return ()
     counts = ratings.counts()
+    order = np.argsort(ratings.raters, kind="stable")
+    ends = np.cumsum(np.bincount(ratings.raters, minlength=len(ratings.rater_names)))
     found = []
-    for rater, name in enumerate(ratings.rater_names):
-        mine = ratings.raters == rater
+    for name, mine in zip(ratings.rater_names, np.split(order, ends[:-1]), strict=True):
         said = ratings.categories[mine]
-        others = counts[ratings.items[mine]].copy()
+        others = counts[ratings.items[mine]]
         others[np.arange(len(said)), said] -= 1.0
         found.append(_informedness(name, said, others))
     return tuple(found)

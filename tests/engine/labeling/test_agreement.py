@@ -174,6 +174,10 @@ def test_informedness_finds_guessers_and_spares_who_says_yes_to_nearly_all(rng):
     assert ((error > 0) & (error < 0.5)).all()
 
 
+def test_informedness_of_nobody_is_nothing():
+    assert informedness(Ratings.of([], [], [], (0, 1))) == ()
+
+
 def test_informedness_says_why_it_is_not_there():
     ratings = Ratings.of([1, 1, 2], ["a", "b", "c"], [1, 1, 0], (0, 1))
 

@@ -7,7 +7,8 @@ SCRIPT = """
 import sys
 import engine.labeling.aggregation, engine.labeling.agreement, engine.labeling.dawid_skene
 import engine.labeling.influence, engine.labeling.pricing, engine.labeling.ratings
-import engine.labeling.spreading
+import engine.labeling.comparison, engine.labeling.leaving_out, engine.labeling.runs
+import engine.labeling.spreading, engine.labeling.timings
 heavy = {"torch", "sklearn", "umap", "pandas", "numba", "timm", "captum"}
 print(sorted(heavy & set(sys.modules)))
 """

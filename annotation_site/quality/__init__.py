@@ -1,0 +1,1 @@
+"""How good a round's answers are: figures, flags, rules, the ledger of exclusions, second looks."""
