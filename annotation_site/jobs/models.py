@@ -20,6 +20,7 @@ class JobKind(models.TextChoices):
     PREPARE = "prepare", "Pick the images to ask about"  # queries and candidates for practice
     CLOSE = "close", "Curate and retrain"  # votes -> scores -> subset -> retraining -> evaluation
     TRY = "try", "Try a checkpoint on pictures"  # a retrained one, on a folder
+    EXPORT = "export", "Write a round's files"  # its answers and all around them; needs no pipeline
 
 
 class JobState(models.TextChoices):

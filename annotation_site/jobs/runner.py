@@ -3,7 +3,6 @@
 import base64
 import json
 import shutil
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -16,23 +15,22 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from annotation_site.annotation import rounds
-from annotation_site.annotation.errors import RoundNotReady
 from annotation_site.annotation.models import Round
-from annotation_site.jobs import closing, services
+from annotation_site.jobs import closing
 from annotation_site.jobs.grids import grid_bytes
 from annotation_site.jobs.importing import THUMB_SIDE, import_images
 from annotation_site.jobs.models import Job, JobKind
+from annotation_site.jobs.running import carry_out
 from annotation_site.jobs.watching import JobWatcher
 from annotation_site.projects import data_root
 from annotation_site.projects.models import Project
 from annotation_site.quality import votes as counted
-from annotation_site.web.refusals import Refused
 from engine.artifacts.codecs import to_json
 from engine.artifacts.provenance import provenance
 from engine.artifacts.store import ArtifactStore, full_disk_explained
 from engine.attention.sightings import look_at
 from engine.data.pictures import encode_webp, open_picture
-from engine.errors import Cancelled, EngineError, InvalidInput
+from engine.errors import InvalidInput
 from engine.labeling.votes import Answer, Vote, VoteTable
 from engine.models.checkpoints import save_classifier
 from engine.pipeline.config import PipelineConfig, merge
@@ -52,24 +50,12 @@ def run(job_id: int) -> None:
     Args:
         job_id: Primary key of the `Job`.
     """
-    job = services.begin(job_id=job_id)
-    if job is None:
-        return
-    try:
-        with full_disk_explained(settings.VAR):
-            result = WORK[JobKind(job.kind)](job, JobWatcher(job.pk))
-    except Cancelled:
-        services.stop(job_id=job.pk)
-    except (EngineError, Refused, RoundNotReady) as error:
-        services.fail(job_id=job.pk, error=str(error), trace=traceback.format_exc())
-    except Exception as error:  # noqa: BLE001  # the last place where it can be told to the lead
-        services.fail(
-            job_id=job.pk,
-            error=f"This job failed for a reason that Gazecheck did not foresee ({type(error).__name__}).",
-            trace=traceback.format_exc(),
-        )
-    else:
-        services.finish(job_id=job.pk, result=result)
+    carry_out(job_id, _work)
+
+
+def _work(job: Job, watcher: JobWatcher) -> dict[str, Any]:
+    with full_disk_explained(settings.VAR):
+        return WORK[JobKind(job.kind)](job, watcher)
 
 
 def settings_of(project: Project) -> PipelineConfig:

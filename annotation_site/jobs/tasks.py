@@ -1,4 +1,4 @@
-"""What the queue calls. It knows the runner by name only, so that a web process never loads it."""
+"""What the queue calls. It knows the runners by name only, so that a web process never loads them."""
 
 import importlib
 import traceback
@@ -6,8 +6,11 @@ import traceback
 from django_tasks import task
 
 from annotation_site.jobs import services
+from annotation_site.jobs.models import Job, JobKind
 
 RUNNER = "annotation_site.jobs.runner"
+OTHER_RUNNERS = {JobKind.EXPORT: "annotation_site.exports.runner"}
+"""For kinds that need no pipeline: a worker that does only such jobs never loads torch."""
 
 
 @task()
@@ -18,7 +21,7 @@ def run_job(job_id: int) -> None:
         job_id: primary key of the `Job`.
     """
     try:
-        runner = importlib.import_module(RUNNER)
+        runner = importlib.import_module(_runner_of(job_id))
     except Exception:
         services.begin(job_id=job_id)
         _give_up(job_id)
@@ -30,6 +33,11 @@ def run_job(job_id: int) -> None:
         # stays "running" after its function has ended.
         _give_up(job_id)
         raise
+
+
+def _runner_of(job_id: int) -> str:
+    kind = Job.objects.filter(pk=job_id).values_list("kind", flat=True).first()
+    return OTHER_RUNNERS.get(JobKind(kind), RUNNER) if kind else RUNNER
 
 
 def _give_up(job_id: int) -> None:

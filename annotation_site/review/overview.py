@@ -81,10 +81,10 @@ def _newest_results(projects: Iterable[Project]) -> dict[int, RoundResult]:
 
 
 def _telling_jobs(projects: Iterable[Project]) -> dict[int, Job]:
-    """Give each project's newest job unless it ended well; trying a checkpoint tells nothing."""
+    """Give each project's newest job unless it ended well; trials and exports tell nothing."""
     jobs = (
         Job.objects.filter(project__in=projects)
-        .exclude(kind=JobKind.TRY)
+        .exclude(kind__in=[JobKind.TRY, JobKind.EXPORT])
         .defer("traceback", "result", "params")
     )
     newest = {job.project_id: job for job in jobs.order_by("queued_at", "pk")}

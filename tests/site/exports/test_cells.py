@@ -1,0 +1,103 @@
+"""CSV that no spreadsheet runs, and that comes back as it was; Parquet as well."""
+
+import csv
+import io
+import string
+from datetime import UTC, datetime
+
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from annotation_site.exports.csv_cells import READERS, WRITERS, guarded, unguarded
+from annotation_site.exports.tables import Column, Kind, Table
+from annotation_site.exports.writing import write_table
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]))
+NASTY = st.one_of(
+    TEXT,
+    st.builds(str.__add__, st.sampled_from([*"=+-@'\"\t\r\n,;|", "＝", "＋"]), TEXT),  # noqa: RUF001
+)
+VALUES = {
+    Kind.TEXT: NASTY,
+    Kind.INTEGER: st.none() | st.integers(-(2**63), 2**63 - 1),
+    Kind.NUMBER: st.none() | st.floats(allow_nan=False),
+    Kind.FLAG: st.none() | st.booleans(),
+    Kind.TIME: st.none()
+    | st.datetimes(
+        min_value=datetime(1900, 1, 1),  # noqa: DTZ001  (naive as hypothesis wants it)
+        max_value=datetime(2262, 1, 1),  # noqa: DTZ001
+        timezones=st.just(UTC),
+    ),
+}
+COLUMNS = tuple(Column(name=kind.value, kind=kind, meaning="") for kind in Kind)
+ROWS = st.lists(st.tuples(*(VALUES[kind] for kind in Kind)), max_size=8)
+
+
+@pytest.mark.parametrize(
+    "formula",
+    ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", '=HYPERLINK("http://x")', "＝1"],  # noqa: RUF001
+)
+def test_a_formula_is_made_text(formula):
+    cell = guarded(formula)
+
+    assert cell[0] == "'"
+    assert unguarded(cell) == formula
+
+
+@pytest.mark.parametrize("plain", ["", "yes", "picture_001.jpg", "3-4", "a=b", " =1", "{}"])
+def test_plain_text_is_left_alone(plain):
+    assert guarded(plain) == plain
+
+
+@given(NASTY)
+def test_guarding_can_be_undone_and_leaves_no_formula(value):
+    assert unguarded(guarded(value)) == value
+    assert not guarded(value).startswith((*"=+-@\t\r\n", "＝", "＋", "－", "＠"))  # noqa: RUF001
+
+
+def test_numbers_may_be_negative_for_no_spreadsheet_runs_them():
+    assert WRITERS[Kind.NUMBER](-1.5) == "-1.5"
+    assert WRITERS[Kind.INTEGER](-3) == "-3"
+
+
+@settings(max_examples=40)
+@given(ROWS)
+def test_what_is_written_is_read_back(tmp_path_factory, rows):
+    folder = tmp_path_factory.mktemp("cells")
+    table = Table(
+        name="t", words="", columns=COLUMNS, count=lambda _: len(rows), rows=lambda _: iter(rows)
+    )
+
+    n_rows = write_table(table, None, folder, lambda _: None)
+
+    assert n_rows == len(rows)
+    text = (folder / "t.csv").read_bytes().decode("utf-8")
+    names, *lines = csv.reader(io.StringIO(text, newline=""))
+    assert names == [column.name for column in COLUMNS]
+    assert [
+        tuple(READERS[column.kind](cell) for column, cell in zip(COLUMNS, line, strict=True))
+        for line in lines
+    ] == rows
+    assert [
+        tuple(each.values()) for each in pq.read_table(folder / "t.parquet").to_pylist()
+    ] == rows
+
+
+def test_a_batch_boundary_loses_nothing(tmp_path):
+    rows = [(letter * n,) for n in range(1, 200) for letter in string.ascii_lowercase * 2]
+    table = Table(
+        name="t",
+        words="",
+        columns=COLUMNS[:1],
+        count=lambda _: len(rows),
+        rows=lambda _: iter(rows),
+    )
+    told: list[int] = []
+
+    assert write_table(table, None, tmp_path, told.append) == len(rows)
+
+    assert told == [4000, 8000, len(rows)]
+    assert pq.ParquetFile(tmp_path / "t.parquet").num_row_groups == 3
+    assert len((tmp_path / "t.csv").read_text().splitlines()) == len(rows) + 1
