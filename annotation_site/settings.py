@@ -20,6 +20,12 @@ DEBUG = env.bool("GAZECHECK_DEBUG", False)
 SECRET_KEY = env.str("GAZECHECK_SECRET_KEY", DEVELOPMENT_KEY)
 IDENTITY_KEY = env.str("GAZECHECK_IDENTITY_KEY", "")
 """Seals what panels call people; drawn from the secret key where it is empty."""
+PROLIFIC_API = env.str("GAZECHECK_PROLIFIC_API", "https://api.prolific.com")
+PANEL_HOSTS: list[str] = env.list(
+    "GAZECHECK_PANEL_HOSTS",
+    ["app.prolific.com", "connect.cloudresearch.com", "worker.mturk.com", ".sona-systems.com"],
+)
+"""Where annotators may be sent at the end; a leading dot admits all hosts below a name."""
 ALLOWED_HOSTS = env.list("GAZECHECK_ALLOWED_HOSTS", LOCAL_HOSTS)
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("GAZECHECK_TRUSTED_ORIGINS", [])
 BEHIND_TLS = env.bool("GAZECHECK_BEHIND_TLS", False)
@@ -38,6 +44,7 @@ INSTALLED_APPS = [
     "annotation_site.annotation",
     "annotation_site.quality",
     "annotation_site.jobs",
+    "annotation_site.panels",
     "annotation_site.review",
     "annotation_site.exports",
     "annotation_site.demo",

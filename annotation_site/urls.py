@@ -14,6 +14,8 @@ from annotation_site.exports import urls as export_urls
 from annotation_site.jobs import project_urls as registration_urls
 from annotation_site.jobs import round_urls
 from annotation_site.jobs import urls as job_urls
+from annotation_site.panels import sitting_urls
+from annotation_site.panels import urls as panel_urls
 from annotation_site.projects import urls as member_urls
 from annotation_site.quality import urls as quality_urls
 from annotation_site.review import project_urls
@@ -33,9 +35,10 @@ def _namespace(name: str, *modules: ModuleType) -> URLResolver:
 urlpatterns: list[URLPattern | URLResolver] = [
     _namespace("projects", registration_urls, member_urls, project_urls),
     _namespace("accounts", account_urls),
-    _namespace("annotation", annotator_urls, round_urls),
+    _namespace("annotation", sitting_urls, annotator_urls, round_urls),
     _namespace("jobs", job_urls),
     _namespace("quality", quality_urls),
+    _namespace("panels", panel_urls),
     _namespace("review", result_urls),
     _namespace("exports", export_urls),
     _namespace("web", web_urls),

@@ -29,10 +29,32 @@ def _lock_of(secret: str) -> Fernet:
     return Fernet(base64.urlsafe_b64encode(key))
 
 
+def seal(facts: Mapping[str, str]) -> bytes:
+    """Encrypt facts that must not lie open in the database or in a cookie."""
+    return _lock().encrypt(json.dumps(dict(facts)).encode())
+
+
+def unseal(
+    sealed: bytes | memoryview | str, *, max_age: int | None = None
+) -> dict[str, str] | None:
+    """Give sealed facts back; None if they were tampered with, are too old, or the key is another.
+
+    Args:
+        sealed: What `seal` gave.
+        max_age: Seconds since then that are still fine; None: any.
+    """
+    token = sealed if isinstance(sealed, str) else bytes(sealed)
+    try:
+        facts = json.loads(_lock().decrypt(token, ttl=max_age))
+    except InvalidToken:
+        return None
+    return {str(name): str(value) for name, value in facts.items()}
+
+
 def keep_identity(annotator: Annotator, facts: Mapping[str, str]) -> None:
     """Keep what a panel calls somebody; facts that are there already stay beside new ones."""
     known = reveal(annotator) or {}
-    sealed = _lock().encrypt(json.dumps({**known, **facts}).encode())
+    sealed = seal({**known, **facts})
     Identity.objects.update_or_create(annotator=annotator, defaults={"sealed": sealed})
 
 
@@ -41,11 +63,7 @@ def reveal(annotator: Annotator) -> dict[str, str] | None:
     identity = Identity.objects.filter(annotator=annotator).first()
     if identity is None:
         return None
-    try:
-        facts = json.loads(_lock().decrypt(bytes(identity.sealed)))
-    except InvalidToken:
-        return None
-    return {str(name): str(value) for name, value in facts.items()}
+    return unseal(identity.sealed)
 
 
 def forget(round_: Round) -> int:

@@ -161,6 +161,11 @@ def undo(request: HttpRequest, sitting_id: str) -> HttpResponse:
     return redirect("annotation:task", sitting_id)
 
 
+def refuse_closed(words: str) -> JsonResponse:
+    """Tell the task page's script that answers can no longer be changed."""
+    return _refusal(HTTPStatus.CONFLICT, "closed", words)
+
+
 @require_POST
 @never_cache
 def report(request: HttpRequest, sitting_id: str) -> HttpResponse:

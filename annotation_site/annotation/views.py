@@ -69,6 +69,7 @@ def closed_page(
     context = {
         "round": round_,
         "not_yet": round_.state in {RoundState.DRAFT, RoundState.PREPARING, RoundState.READY},
+        "sitting": sitting,
         "answered": answered_in(sitting) if sitting else 0,
     }
     return render(request, "annotation/closed.html", context, status=status)
@@ -90,7 +91,7 @@ def consent(request: HttpRequest, link_token: str) -> HttpResponse:
         return closed_page(request, round_, sitting)
     if sitting is not None:
         return redirect(place_of(sitting))
-    if not round_.admitting or not _has_room(round_):
+    if not round_.admitting or not has_room(round_):
         return render(request, "annotation/full.html", {"round": round_})
     if any(services.other_arm_taken(round_, each) for each in identity.annotators_of(request)):
         return render(request, "annotation/not_admitted.html", {"round": round_})
@@ -225,7 +226,7 @@ def resume(request: HttpRequest, sitting_id: str) -> HttpResponse:
     except RoundNotOpen:
         return closed_page(request, sitting.round, sitting, status=HTTPStatus.CONFLICT)
     except RoundFull:
-        context = {"round": sitting.round, "answered": answered_in(sitting)}
+        context = {"round": sitting.round, "sitting": sitting, "answered": answered_in(sitting)}
         return render(request, "annotation/full.html", context, status=HTTPStatus.CONFLICT)
     return redirect(place_of(sitting))
 
@@ -302,22 +303,26 @@ def example_facts(sitting: Sitting) -> list[dict[str, object]]:
     ]
 
 
-def _has_room(round_: Round) -> bool:
+def has_room(round_: Round) -> bool:
     """Tell whether somebody may be given a place; the costly question is asked only if it must."""
     tasks = round_.tasks
     return tasks.with_room().exists() or tasks.with_room_at(timezone.now()).exists()
 
 
-def _consent_page(request: HttpRequest, round_: Round, *, status: int = 200) -> HttpResponse:
+def consent_facts(round_: Round) -> dict[str, object]:
+    """Say what somebody is told of a round before they agree: how much there is to do."""
     n_queries = min(round_.block_size or round_.budget, round_.tasks.asked().count())
     n_tasks = n_queries + round_.n_gold + round_.n_repeats + round_.n_checks
-    context = {
+    return {
         "round": round_,
         "n_tasks": n_tasks,
         "minutes": max(1, round(n_tasks * SECONDS_PER_ANSWER / 60)),
         "n_practice": practice_of(round_).count(),
-        "not_ticked": status != HTTPStatus.OK,
     }
+
+
+def _consent_page(request: HttpRequest, round_: Round, *, status: int = 200) -> HttpResponse:
+    context = {**consent_facts(round_), "not_ticked": status != HTTPStatus.OK}
     response = render(request, "annotation/consent.html", context, status=status)
     if identity.key_of(request) is None:
         # Two clicks on the button are then one person; nothing is stored yet.

@@ -12,6 +12,7 @@ from datetime import timedelta
 
 from django.db import DatabaseError, close_old_connections, connection
 from django.utils import timezone
+from django.utils.module_loading import import_string
 
 from annotation_site.annotation.leases import release_all_expired
 from annotation_site.jobs import services
@@ -21,6 +22,8 @@ log = logging.getLogger(__name__)
 
 BEAT_SECONDS = 5.0
 RESCUE_SECONDS = 15.0
+CHORES = ("annotation_site.panels.chores.send_due",)
+"""What else is looked after, by name: it lies above this app. A chore only puts work into the queue."""
 FORGET_AFTER = timedelta(days=1)
 
 
@@ -47,6 +50,8 @@ class Heart(threading.Thread):
                     rescued_at = time.monotonic()
                     services.requeue_stale(timezone.now())
                     release_all_expired()
+                    for chore in CHORES:
+                        import_string(chore)()
             except DatabaseError:
                 log.exception("worker %s missed a beat", self.worker_name)
                 close_old_connections()

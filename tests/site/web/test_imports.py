@@ -28,6 +28,7 @@ values = {
     "public_id": project.public_id, "token": "t", "link_token": "t", "sitting_id": "s",
     "image_id": "i", "index": 0, "pk": 1, "user_id": 1, "invitation_id": 1,
     "task_id": 1, "rule": "too_fast", "version": 1,
+    "invite_token": "t", "kind": "k",
 }
 uuid = "00000000-0000-0000-0000-000000000000"
 visited = 0

@@ -1,0 +1,22 @@
+"""What the queue calls for panels."""
+
+from django_tasks import task
+
+from annotation_site.panels import chores, inbox
+from annotation_site.panels.models import PanelAccount, PanelStudy
+
+
+@task()
+def ask_panel(study_id: int) -> None:
+    """Ask the panel about a study's submissions."""
+    study = PanelStudy.objects.filter(pk=study_id).first()
+    if study is not None:
+        chores.poll(study=study)
+
+
+@task()
+def read_inbox(account_id: int) -> None:
+    """Work off the messages that a panel has sent."""
+    account = PanelAccount.objects.filter(pk=account_id).first()
+    if account is not None:
+        inbox.work_off(account=account)
