@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -21,15 +21,44 @@ def _group() -> None:
     """Measure speed and effect."""
 
 
+JsonFile = Annotated[
+    Path | None, typer.Option("--json", help="Write the figures as JSON into this file.")
+]
+
+
+def _write(found: dict[str, Any], json_file: Path | None) -> None:
+    if json_file is not None:
+        json_file.parent.mkdir(parents=True, exist_ok=True)
+        json_file.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+@bench_app.command()
+def spreading(
+    n: Annotated[int, typer.Option(help="Points of the large problem.", min=1000)] = 1_000_000,
+    rounds: Annotated[int, typer.Option(help="Turns against scikit-learn.", min=5)] = 5,
+    json_file: JsonFile = None,
+) -> None:
+    """Time spreading over many images, and compare it with scikit-learn's."""
+    from engine.benches.spreading import SpreadingBench, measure_spreading
+
+    bench = SpreadingBench(n=n, rounds=rounds)
+    with ConsoleWatcher() as watcher:
+        watcher.stage_started("spreading", cached=False)
+        found = measure_spreading(bench, on_progress=watcher.progress)
+    _write(found, json_file)
+    table = Table("", "", box=None)
+    for name, figure in found.items():
+        table.add_row(name, f"{figure:.3g}" if isinstance(figure, float) else str(figure))
+    Console().print(table)
+
+
 @bench_app.command()
 def attention(
     model: Annotated[str, typer.Option(help="As torchvision or timm name it.")] = "resnet50",
     size: Annotated[int, typer.Option(help="Pixels a side.", min=16)] = 224,
     batch: Annotated[int, typer.Option(help="Pictures at once.", min=1)] = 16,
     rounds: Annotated[int, typer.Option(help="Measured turns.", min=5)] = 5,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write the figures as JSON into this file.")
-    ] = None,
+    json_file: JsonFile = None,
 ) -> None:
     """Time one pass with attention against the bare forward pass and against peers."""
     from engine.benches.attention import AttentionBench, measure_attention
@@ -38,9 +67,7 @@ def attention(
     with ConsoleWatcher() as watcher:
         watcher.stage_started("attention", cached=False)
         found = measure_attention(bench, on_progress=watcher.progress)
-    if json_file is not None:
-        json_file.parent.mkdir(parents=True, exist_ok=True)
-        json_file.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    _write(found, json_file)
     table = Table("", "images/s", box=None)
     for name, speed in found["images_per_second"].items():
         table.add_row(name, "not installed" if speed is None else f"{speed:.1f}")
