@@ -61,6 +61,8 @@ _WORDS = {
     "votes": "Freezing the votes",
     "labels": "Aggregating the answers",
     "scores": "Spreading the labels to every image",
+    "cues": "Looking for what draws attention away",
+    "cues_val": "Looking for the same among the validation images",
     "screening_rule": "Choosing how to screen, by the validation images",
     "screening": "Screening the training images",
     "screening_val": "Screening the validation images",

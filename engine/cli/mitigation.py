@@ -21,10 +21,15 @@ ROUTE_NAMES = "erm,slim_tr,corm,crayon"
 
 def mitigation(
     data: Annotated[str, typer.Option("--data", help="A data set made by `gazecheck data build`.")],
-    seeds: Annotated[int, typer.Option(help="Seeds, from 0.", min=1)] = 5,
+    seeds: Annotated[
+        int | None, typer.Option(help="Seeds, from 0; 5, or 2 with --quick.", min=1)
+    ] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Two seeds, the main routes, no curves.")
+        bool, typer.Option("--quick", help="The main routes alone, no curves.")
     ] = False,
+    jobs: Annotated[
+        int, typer.Option(help="Processes that share the seeds; 0: one a processor.", min=0)
+    ] = 0,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write the figures as JSON into this file.")
     ] = None,
@@ -54,7 +59,8 @@ def mitigation(
     order = BenchOrder(
         data=data,
         table=settings_of(data, data_root),
-        seeds=min(seeds, 2) if quick else seeds,
+        seeds=seeds or (2 if quick else 5),
+        jobs=jobs,
         quick=quick,
         fine_tuned=tuple(name for name in finetune.split(",") if name),
         assignments=tuple(settings or ()),

@@ -18,7 +18,7 @@ from engine.curation.screening import CHOSEN
 from engine.data.manifest import Split
 from engine.errors import NotEnoughLabels
 from engine.pipeline.config import PipelineConfig
-from engine.pipeline.curating import RULE_STAGE, RuleChoice, curate
+from engine.pipeline.curating import RULE_STAGE, RuleChoice, curate, reads_cues
 from engine.pipeline.evidence import evidence_for
 from engine.pipeline.pipeline import Inputs, Stage, loader
 from engine.pipeline.routes import fit_route
@@ -49,6 +49,7 @@ def rule_stages(config: PipelineConfig) -> list[Stage]:
             inputs=(
                 *("manifest", "space", "extraction", "labels"),
                 evidence_for(config, Split.TRAIN).stage,
+                *(("cues",) if reads_cues(config) else ()),
             ),
             config={
                 "screening": codecs.to_json(config.screening),

@@ -56,6 +56,12 @@ def curate(config: PipelineConfig, inputs: Inputs) -> Subset:
     return subset
 
 
+def reads_cues(config: PipelineConfig) -> bool:
+    """Say whether screening asks for cues, by its rule or by a candidate."""
+    rule = config.screening.rule
+    return rule == "cues" or (rule == CHOSEN and "cues" in config.screening.candidates)
+
+
 def curation_stages(config: PipelineConfig) -> list[Stage]:
     """Give the stages that curate both pools, and the core masks of the training subset.
 
@@ -67,13 +73,55 @@ def curation_stages(config: PipelineConfig) -> list[Stage]:
     """
     stages = []
     for pool in POOLS:
+        stages += [_cues(config, pool)] if reads_cues(config) else []
         stages += [_screening(config, pool), _feature_groups(config, pool), _subset(config, pool)]
     return [*stages, _core_masks()]
 
 
+def _cues(config: PipelineConfig, pool: Split) -> Stage:
+    """Find cues among the images that were asked about, and where the split's images show them.
+
+    Validation images that nobody was asked about are judged by what the training images taught.
+    """
+    evidence = evidence_for(config, pool)
+    own = config.validation.budget > 0 or pool is Split.TRAIN
+
+    def compute(inputs: Inputs, _progress: Progress) -> Cues:
+        manifest, rows = inputs["manifest"], np.asarray(inputs["space"].rows)
+        splits = manifest.splits[rows]
+        taught = splits == (pool.value if own else Split.TRAIN.value)
+        wanted = splits == pool.value
+        part = np.flatnonzero(taught | wanted)
+        spread = np.full(len(rows), np.nan)
+        spread[wanted] = evidence.scores(inputs)
+        if not own:
+            spread[taught] = evidence_for(config, Split.TRAIN).scores(inputs)
+        found = find_cues(
+            np.asarray(inputs["extraction"].features)[rows[part]],
+            manifest.labels[rows[part]],
+            spread[part],
+            np.asarray(inputs["labels"].labels)[rows[part]],
+            config.screening.cues,
+            seed=integer_seed(config.seed, f"cues of {pool}"),
+            class_names=manifest.class_names,
+        )
+        return replace(found, shown=found.shown[wanted[part]])
+
+    return Stage(
+        name=f"cues{POOLS[pool]}",
+        kind="cues",
+        version=1,
+        inputs=("manifest", "space", "extraction", "labels", evidence.stage),
+        config={**codecs.to_json(config.screening.cues), "own": own, "pool": pool.value},
+        seeded=True,
+        compute=compute,
+        load=loader(Cues),
+    )
+
+
 def _screening(config: PipelineConfig, pool: Split) -> Stage:
     evidence, rule = evidence_for(config, pool), config.screening.rule
-    by_cue = rule in ("cues", CHOSEN)
+    cues = f"cues{POOLS[pool]}"
 
     def compute(inputs: Inputs, _progress: Progress) -> Screening:
         space = pool_of(inputs["space"], inputs["manifest"], pool)
@@ -82,7 +130,7 @@ def _screening(config: PipelineConfig, pool: Split) -> Stage:
             evidence.scores(inputs),
             inputs["manifest"].labels[space.rows],
             replace(config.screening, rule=choice.rule),
-            cues=_cues(config, inputs, pool) if choice.rule == "cues" else None,
+            cues=inputs[cues] if choice.rule == "cues" else None,
             class_names=inputs["manifest"].class_names,
         )
         return replace(found, warnings=(*choice.notes, *found.warnings))
@@ -90,45 +138,16 @@ def _screening(config: PipelineConfig, pool: Split) -> Stage:
     return Stage(
         name=f"screening{POOLS[pool]}",
         kind="screening",
-        version=2,
+        version=3,
         inputs=(
             *("manifest", "space", evidence.stage),
-            *(("extraction", "labels") if by_cue else ()),
+            *((cues,) if reads_cues(config) else ()),
             *((RULE_STAGE,) if rule == CHOSEN else ()),
         ),
         config={**codecs.to_json(config.screening), "pool": pool.value},
-        seeded=by_cue,
         compute=compute,
         load=loader(Screening),
     )
-
-
-def _cues(config: PipelineConfig, inputs: Inputs, pool: Split) -> Cues:
-    """Find cues among the images that were asked about, and where the split's images show them.
-
-    Validation images that nobody was asked about are judged by what the training images taught.
-    """
-    manifest, rows = inputs["manifest"], np.asarray(inputs["space"].rows)
-    splits = manifest.splits[rows]
-    own = config.validation.budget > 0 or pool is Split.TRAIN
-    taught = splits == (pool.value if own else Split.TRAIN.value)
-    wanted = splits == pool.value
-    part = np.flatnonzero(taught | wanted)
-    scores = evidence_for(config, pool).scores
-    spread = np.full(len(rows), np.nan)
-    spread[wanted] = scores(inputs)
-    if not own:
-        spread[taught] = evidence_for(config, Split.TRAIN).scores(inputs)
-    found = find_cues(
-        np.asarray(inputs["extraction"].features)[rows[part]],
-        manifest.labels[rows[part]],
-        spread[part],
-        np.asarray(inputs["labels"].labels)[rows[part]],
-        config.screening.cues,
-        seed=integer_seed(config.seed, f"cues of {pool}"),
-        class_names=manifest.class_names,
-    )
-    return replace(found, shown=found.shown[wanted[part]])
 
 
 def _feature_groups(config: PipelineConfig, pool: Split) -> Stage:

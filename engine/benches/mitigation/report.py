@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from engine.artifacts import codecs
 from engine.artifacts.provenance import provenance
 from engine.artifacts.store import ArtifactStore
 from engine.benches.mitigation.attention import BEFORE, attention_reports
+from engine.benches.mitigation.crew import Crew, Workplace, workers_for
 from engine.benches.mitigation.curves import draw_curves
 from engine.benches.mitigation.diagnostics import diagnostics, neighbours
 from engine.benches.mitigation.figures import Json, Judge
@@ -56,6 +58,7 @@ class BenchOrder:
         quick: The main routes alone, without ablations and curves.
         fine_tuned: Routes that train all layers in place of the head; none for the head routes.
         assignments: Changes of the defaults as `table.key=value`.
+        jobs: Processes that share the seeds; 0 for one a processor.
         command: As typed, for the report.
     """
 
@@ -65,6 +68,7 @@ class BenchOrder:
     quick: bool = False
     fine_tuned: tuple[str, ...] = ()
     assignments: tuple[str, ...] = ()
+    jobs: int = 0
     command: str = ""
 
 
@@ -85,13 +89,33 @@ def run_bench(order: BenchOrder, store: ArtifactStore, watcher: Watcher) -> Json
     started = time.monotonic()
     subject = prepare(order.data, order.table, store, watcher)
     tuned = FINE_TUNED if order.fine_tuned else ()
-    config = BenchConfig.of(subject, (*order.assignments, *tuned))
+    assignments = (*order.assignments, *tuned)
+    config = BenchConfig.of(subject, assignments)
     study = Study(
         laboratory=Laboratory(subject, config, store, watcher=_Inner(watcher)),
         seeds=range(order.seeds),
         judge=Judge.of(subject, order.seeds),
         watcher=watcher,
     )
+    place = Workplace(data=order.data, table=order.table, assignments=assignments, store=store.root)
+    n = workers_for(order.seeds, order.jobs)
+    with Crew(place, n) if n > 1 else nullcontext() as crew:
+        study.crew = crew
+        report = _report(order, study)
+    head = _facts(order, study)
+    seconds = time.monotonic() - started
+    return {
+        **head,
+        "processes": n,
+        "seconds": round(seconds, 1),
+        "seconds_of": {name: round(taken, 2) for name, taken in study.seconds.items()},
+        **report,
+        "not_reported": study.not_reported,
+    }
+
+
+def _report(order: BenchOrder, study: Study) -> Json:
+    """Do every part of the bench that was ordered."""
     study.part("spaces", lambda: _spaces(study))
     found, report = _routes(order, study)
     report |= _attention(study, found)
@@ -103,15 +127,7 @@ def run_bench(order: BenchOrder, store: ArtifactStore, watcher: Watcher) -> Json
         report |= _ablations(study, found)
         report["curves"] = draw_curves(study, found)
         report["neighbours"] = study.part("neighbours", lambda: neighbours(study))
-    head = _facts(order, study)
-    seconds = time.monotonic() - started
-    return {
-        **head,
-        "seconds": round(seconds, 1),
-        "seconds_of": {name: round(taken, 2) for name, taken in study.seconds.items()},
-        **report,
-        "not_reported": study.not_reported,
-    }
+    return report
 
 
 class _Inner:
@@ -135,7 +151,11 @@ class _Inner:
 
 
 def _spaces(study: Study) -> None:
+    crew = study.crew
+    waiting = [crew.make(seed, "space") for seed in study.seeds] if crew else []
     for done, experiment in enumerate(study.experiments(), start=1):
+        if waiting:
+            waiting[done - 1].result()
         experiment.load("space")
         study.watcher.progress(done, len(study.seeds))
 

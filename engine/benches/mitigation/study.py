@@ -1,15 +1,15 @@
 """The bench itself: every route, ablation and curve, seed by seed, and the report of them."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from engine.benches.mitigation.costs import costs_of
+from engine.benches.mitigation.crew import Crew, Refusal, attempt
 from engine.benches.mitigation.figures import Hits, Json, Judge
-from engine.benches.mitigation.laboratory import Experiment, Laboratory, Outcome, why_not
+from engine.benches.mitigation.laboratory import Experiment, Laboratory, Outcome
 from engine.benches.mitigation.variants import Variant
-from engine.errors import Cancelled, EngineError
 from engine.pipeline.pipeline import Watcher
 
 Found = dict[str, list[Outcome]]
@@ -26,6 +26,7 @@ class Study:
         watcher: Told of parts and progress.
         not_reported: What could not be reported, and why.
         seconds: What each part took.
+        crew: Processes that share the seeds; None where this one does all.
     """
 
     laboratory: Laboratory
@@ -34,6 +35,7 @@ class Study:
     watcher: Watcher
     not_reported: dict[str, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    crew: Crew | None = None
 
     def part(self, name: str, work: Callable[[], Any]) -> Any:
         """Do one part of the bench, timed and told."""
@@ -56,21 +58,38 @@ class Study:
         """
         wanted = list(variants)
         found: Found = {variant.name: [] for variant in wanted}
-        done, total = 0, len(wanted) * len(self.seeds)
-        for seed in self.seeds:
-            for variant in wanted:
-                done += 1
-                if variant.name in found:
-                    try:
-                        experiment = self.laboratory.experiment(seed, variant.table())
-                        found[variant.name].append(experiment.outcome(variant.route))
-                    except Cancelled:
-                        raise
-                    except EngineError as error:
-                        del found[variant.name]
-                        self.not_reported[variant.name] = f"seed {seed}: {why_not(error)}"
-                self.watcher.progress(done, total)
+        total = len(wanted) * len(self.seeds)
+        turns = [(seed, variant) for seed in self.seeds for variant in wanted]
+        for done, ((_, variant), made) in enumerate(
+            zip(turns, self.attempts(turns, among=found), strict=True), start=1
+        ):
+            if isinstance(made, Refusal) and variant.name in found:
+                del found[variant.name]
+                self.not_reported[variant.name] = made.why
+            elif isinstance(made, Outcome) and variant.name in found:
+                found[variant.name].append(made)
+            self.watcher.progress(done, total)
         return found
+
+    def attempts(
+        self, turns: Sequence[tuple[int, Variant]], among: Container[str] | None = None
+    ) -> Iterator[Outcome | Refusal | None]:
+        """Make variants under seeds, in turn.
+
+        Args:
+            turns: Seeds and variants.
+            among: Names still wanted when a variant's turn comes; None for all.
+
+        Returns:
+            Outcomes or refusals, in the order of the turns; None for one no longer wanted.
+        """
+        if self.crew is not None:
+            waiting = [self.crew.submit(seed, variant) for seed, variant in turns]
+            yield from (future.result() for future in waiting)
+            return
+        for seed, variant in turns:
+            wanted = among is None or variant.name in among
+            yield attempt(self.laboratory, seed, variant) if wanted else None
 
     def reports(self, found: Found) -> dict[str, Json]:
         """Give accuracies with intervals of what was retrained."""
@@ -109,28 +128,26 @@ def reweighted(study: Study, found: Found, variants: Iterable[Variant]) -> dict[
     """
     reports: dict[str, Json] = {}
     for variant in variants:
-        hits, chosen = [], []
-        for seed, outcome in zip(study.seeds, found.get(variant.name, ()), strict=False):
-            choice = outcome.head.choice if outcome.head else None
-            beside = choice.train_weighted_choice if choice else None
-            if beside is None or choice is None:
-                break
-            taken = outcome
-            if beside != choice.C:
-                change = Variant(
-                    name=variant.name,
-                    changes={**variant.changes, "last_layer.c_grid": (beside,)},
-                    route=variant.route,
-                )
-                run = study.laboratory.experiment(seed, change.table())
-                taken = run.outcome(variant.route)
-            hits.append(taken.hits)
-            chosen.append(beside)
-        if hits and len(hits) == len(study.seeds):
-            figures = study.judge.figures(hits)
-            reports[variant.name] = {
-                "average": figures["average"],
-                "worst_group": figures["worst_group"],
-                "c": chosen,
-            }
+        choices = [outcome.head and outcome.head.choice for outcome in found.get(variant.name, ())]
+        chosen = [choice.train_weighted_choice if choice else None for choice in choices]
+        if not chosen or None in chosen:
+            continue
+        again = [
+            (seed, replace(variant, changes={**variant.changes, "last_layer.c_grid": (beside,)}))
+            for seed, choice, beside in zip(study.seeds, choices, chosen, strict=True)
+            if choice and beside != choice.C
+        ]
+        made = dict(zip([seed for seed, _ in again], study.attempts(again), strict=True))
+        outcomes = [
+            made.get(seed, kept)
+            for seed, kept in zip(study.seeds, found[variant.name], strict=True)
+        ]
+        if any(isinstance(outcome, Refusal) for outcome in outcomes):
+            continue
+        figures = study.judge.figures(hits_of(o for o in outcomes if isinstance(o, Outcome)))
+        reports[variant.name] = {
+            "average": figures["average"],
+            "worst_group": figures["worst_group"],
+            "c": chosen,
+        }
     return reports
