@@ -55,7 +55,7 @@ COLOURS = ((205, 60, 50), (60, 160, 80), (60, 90, 205), (225, 190, 60), (150, 15
 
 QUESTION = "Does the model look at the grey shape, and not at a sticker?"
 PIXELS_EXPECTED: Mapping[int, str] = {
-    0: "54da38d6b280ff50a7446814cf3eaa3d239ff912ce2c8ac7e71415660c3c2de3",
+    0: "af6fddb7c3c1070bdeec49a70e177066090323f0fedb9620c0e5b16fa8c0a70b",
 }
 """SHA-256 over all decoded pictures by seed; another Pillow may resample otherwise."""
 
@@ -87,13 +87,13 @@ class Shapes4Plan:
     """
 
     seed: int = 0
-    n_train: int = 1600
+    n_train: int = 3200
     n_val: int = 540
     n_test: int = 1080
     size: int = 128
-    own: float = 0.76
-    grey: float = 0.23
-    contrasts: tuple[float, float] = (0.11, 0.21)
+    own: float = 0.805
+    grey: float = 0.19
+    contrasts: tuple[float, float] = (0.11, 0.22)
     noise: float = 0.065
     radii: tuple[float, float] = (0.19, 0.27)
     stickers: tuple[float, float] = (0.21, 0.29)
@@ -324,5 +324,5 @@ def _describe(
         "seed": plan.seed,
         "layout": LAYOUT,
         "made_with": made_with(),
-        "settings": frozen_backbone_settings(CLASSES, c=1e-3, budget=80),
+        "settings": frozen_backbone_settings(CLASSES, c=1e-3, budget=120),
     }
