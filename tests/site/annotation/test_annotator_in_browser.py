@@ -19,6 +19,7 @@ PRACTICE = "[data-practice][data-state=ready]"
 N_TASKS = 4
 LARGEST_SCRIPTS = 50 * 1024
 LEAST_TARGET = 24
+PATIENCE_MS = 90_000
 
 
 @pytest.fixture
@@ -41,8 +42,9 @@ def visitor(chromium, live_server):
         context = chromium.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
         contexts.append(context)
         page = context.new_page()
+        page.set_default_timeout(PATIENCE_MS)
         page.asked = []
-        page.on("request", page.asked.append)
+        page.on("request", lambda request: page.asked.append(request))
         page.on("request", lambda request: asked.append(request.url))
         page.on("pageerror", lambda error: troubles.append(str(error)))
         page.on("console", note)

@@ -111,6 +111,7 @@ def test_the_first_task_is_seen_within_a_second(chromium, site, capsys):
     origin, link = site
     context = chromium.new_context(viewport={"width": 390, "height": 844})
     page = context.new_page()
+    page.set_default_timeout(120_000)  # of a busy machine, not of the line
     slow(context, page)
     walk_in(page, origin, link)
     page.wait_for_timeout(1500)  # somebody reads the score; what comes next has been fetched
