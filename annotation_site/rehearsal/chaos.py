@@ -103,6 +103,9 @@ class Person:
             return
         for _ in range(STEPS):
             tasks = (await self._insist(lambda: self.browser.get(f"{self.base}ahead/"))).json()
+            if tasks["state"] == "practising":  # the lease ran out before the work had begun
+                await self._begin()
+                continue
             if not tasks["tasks"] and tasks["state"] not in {"expired", "withdrawn"}:
                 break
             what = self.rng.choices(list(BEHAVIOURS), list(BEHAVIOURS.values()))[0]
@@ -121,8 +124,11 @@ class Person:
         if begun.status != FOUND:
             return False
         self.base = f"/s/{begun.headers['location'].split('/')[2]}/"
-        await self._insist(lambda: self.browser.post_form(f"{self.base}practice/finish/", {}))
+        await self._begin()
         return True
+
+    async def _begin(self) -> None:
+        await self._insist(lambda: self.browser.post_form(f"{self.base}practice/finish/", {}))
 
     async def _behave(self, what: str, tasks: list[dict[str, Any]]) -> None:
         if what == "stop" or not tasks:

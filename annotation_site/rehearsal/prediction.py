@@ -236,10 +236,10 @@ def _posterior_right(rates: Ratings, asked: Asked) -> float | None:
     """Give the share of all items whose likeliest answer, annotators weighed, is the truth."""
     if not len(rates):
         return None
-    best = fit_dawid_skene(rates).posterior.argmax(axis=1)
+    best: list[int] = fit_dawid_skene(rates).posterior.argmax(axis=1).tolist()
     right = sum(
         asked.answers[category] == asked.truths[int(str(item))]
-        for category, item in zip(best.tolist(), rates.item_names, strict=True)
+        for category, item in zip(best, rates.item_names, strict=True)
     )
     return right / len(asked.truths)
 

@@ -103,7 +103,8 @@ def serving(
         process = subprocess.Popen(  # noqa: S603  (our own program)
             [sys.executable, "-m", "gunicorn", "annotation_site.wsgi:application",
              "--bind", f"127.0.0.1:{port}", "--worker-class", worker_class,
-             "--workers", str(workers), "--threads", str(threads), "--keep-alive", "60"],
+             "--workers", str(workers), "--threads", str(threads), "--keep-alive", "60",
+             "--timeout", "120"],
             env=dict(env), cwd=settings.BASE_DIR, stdout=output, stderr=subprocess.STDOUT,
             start_new_session=True,
         )  # fmt: skip

@@ -19,6 +19,7 @@ PRACTICE = "[data-practice][data-state=ready]"
 N_TASKS = 4
 LARGEST_SCRIPTS = 50 * 1024
 LEAST_TARGET = 24
+PATIENCE_MS = 90_000
 
 
 @pytest.fixture
@@ -33,16 +34,20 @@ def visitor(chromium, live_server):
     """Open pages that log what they ask for; nothing may go to another host or break a policy."""
     contexts, asked, troubles = [], [], []
 
+    def note(line):
+        if "Content Security" in line.text:
+            troubles.append(line.text)
+
     def open_page(**options):
         context = chromium.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
         contexts.append(context)
         page = context.new_page()
+        page.set_default_timeout(PATIENCE_MS)
         page.asked = []
-        page.on("request", lambda request: (asked.append(request.url), page.asked.append(request)))
+        page.on("request", lambda request: page.asked.append(request))
+        page.on("request", lambda request: asked.append(request.url))
         page.on("pageerror", lambda error: troubles.append(str(error)))
-        page.on(
-            "console", lambda line: "Content Security" in line.text and troubles.append(line.text)
-        )
+        page.on("console", note)
         page.origin = live_server.url
         return page
 

@@ -18,6 +18,9 @@ from annotation_site.rehearsal import databases, server
 from annotation_site.rehearsal.chaos import Broken, faults_after, play
 from annotation_site.rehearsal.stage import build_round
 
+LOG_TAIL = 4_000
+"""So much of the server's log is shown after a run with faults."""
+
 
 class Command(BaseCommand):
     """Play runs on a database of their own and check what must hold after each."""
@@ -78,6 +81,10 @@ class Command(BaseCommand):
                     faults = faults_after(run)
                     n_sent, n_heard = len(run.sent), len(run.replies)
                     n_kills, n_cut = run.n_kills, run.n_cut
+                    if not n_heard:
+                        faults.append("no answer was given at all, so nothing was tried")
+                if faults:
+                    self.stderr.write(site.log.read_text(errors="replace")[-LOG_TAIL:])
                 stored = Response.objects.of_round(round_).count()
                 bad += bool(faults)
                 all_kills, all_cut = all_kills + n_kills, all_cut + n_cut
