@@ -85,6 +85,18 @@ def test_what_is_written_is_read_back(tmp_path_factory, rows):
     ] == rows
 
 
+@pytest.mark.parametrize("text", ["a\rb", "a\nb", "a\r\nb", 'a"b', "a,b", "\0"])
+def test_a_cell_stays_one_cell(tmp_path, text):
+    table = Table(
+        name="t", words="", columns=COLUMNS[:1], count=lambda _: 1, rows=lambda _: iter([(text,)])
+    )
+
+    write_table(table, None, tmp_path, lambda _: None)
+
+    with (tmp_path / "t.csv").open(newline="", encoding="utf-8") as file:
+        assert list(csv.reader(file)) == [["text"], [text]]
+
+
 def test_a_batch_boundary_loses_nothing(tmp_path):
     rows = [(letter * n,) for n in range(1, 200) for letter in string.ascii_lowercase * 2]
     table = Table(

@@ -27,6 +27,7 @@ client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
 values = {
     "public_id": project.public_id, "token": "t", "link_token": "t", "sitting_id": "s",
     "image_id": "i", "index": 0, "pk": 1, "user_id": 1, "invitation_id": 1,
+    "rest": "nothing",
 }
 uuid = "00000000-0000-0000-0000-000000000000"
 visited = 0
@@ -39,7 +40,7 @@ for resolver in get_resolver().url_patterns:
         }
         address = "/" + str(pattern.pattern)
         for name, kind in names.items():
-            for shape in ("str", "int", "uuid"):
+            for shape in ("str", "int", "uuid", "path"):
                 address = address.replace(f"<{shape}:{name}>", str(given[name]))
         assert "<" not in address, address
         client.get(address)
