@@ -133,6 +133,7 @@ class OneView(ApiView):
 class ListView(ApiView):
     """Gives a list, page by page."""
 
+    lists: ClassVar = True
     pagination_class = KeysetPages
     filter_backends: ClassVar[list[type]] = [DjangoFilterBackend]
     filterset_class: type | None = None

@@ -48,7 +48,6 @@ class ResponseFilter(django_filters.FilterSet):
         field_name="assignment__task__role", choices=TaskRole.choices
     )
     quality = django_filters.ChoiceFilter(choices=QUALITIES)
-    received_from = django_filters.IsoDateTimeFilter(field_name="received_at", lookup_expr="gte")
     current = django_filters.BooleanFilter(
         method="only_current", help_text="true: leave out what was superseded or taken back"
     )

@@ -1,6 +1,7 @@
 """A request repeated under the same key changes nothing twice and gets the same reply."""
 
 import hashlib
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -62,7 +63,8 @@ def once(request: Request, work: Callable[[], Done]) -> Response:
         except IntegrityError:
             return _again(KeptReply.objects.get(token=token, key=key), asked)
         done = work()
-        kept.status, kept.body, kept.location = done.status, done.body, done.location
+        # The body as text: PostgreSQL puts the keys of an object into an order of its own.
+        kept.status, kept.body, kept.location = done.status, json.dumps(done.body), done.location
         kept.save(update_fields=["status", "body", "location"])
     return _reply(done)
 
@@ -72,7 +74,7 @@ def _again(kept: KeptReply, asked: str) -> Response:
         raise KeyReused
     if not kept.status:
         raise Conflict("The first request under this key is still under way.")
-    reply = _reply(Done(body=kept.body, status=kept.status, location=kept.location))
+    reply = _reply(Done(body=json.loads(kept.body), status=kept.status, location=kept.location))
     reply[REPLAYED] = "true"
     return reply
 

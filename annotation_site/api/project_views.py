@@ -18,6 +18,7 @@ GRIDS = ("grid_true", "grid_predicted")
 class _Projects:
     scopes: ClassVar = {"GET": Scope.READ}
     serializer_class = serializers.ProjectSerializer
+    queryset = Project.objects.none()
 
     def with_role(self: Any) -> "QuerySet[Project]":
         """Give the projects with the role of the token's owner in each."""

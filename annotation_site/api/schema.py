@@ -1,5 +1,6 @@
 """What the schema says beyond what the views say by themselves."""
 
+import inspect
 from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
@@ -46,6 +47,16 @@ class Schema(AutoSchema):
     def get_tags(self) -> list[str]:
         """Give the chapter."""
         return [self.view.tag]
+
+    def get_description(self) -> str:
+        """Say what a view gives, or what its verb does."""
+        described = self.view if self.method == "GET" else self.view.post
+        return inspect.getdoc(described) or ""
+
+    def _is_list_view(self, serializer: Any = None) -> bool:
+        """Lists have pages and filters; the usual guess knows only the framework's own views."""
+        del serializer
+        return self.method == "GET" and bool(getattr(self.view, "lists", False))
 
 
 def add_problems(result: dict[str, Any], **_more: Any) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from annotation_site.exports.csv_cells import WRITERS
 from annotation_site.exports.source import Source
 from annotation_site.exports.tables import Document, Kind, Row, Table
 
-BATCH = 4_000
+BATCH = 2_000
 """Rows held in memory; also a row group of the Parquet file."""
 TYPES = {
     Kind.TEXT: pa.string(),
