@@ -10,6 +10,8 @@ from typing import Any
 import csp.constants
 from environs import Env
 
+from annotation_site.api import conf as api_conf
+
 env = Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -47,11 +49,15 @@ INSTALLED_APPS = [
     "annotation_site.panels",
     "annotation_site.review",
     "annotation_site.exports",
+    "annotation_site.api",
     "annotation_site.demo",
     "annotation_site.rehearsal",
     "django_tasks",
     "django_tasks_db",
     "django_htmx",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "axes",
     "csp",
     "django.contrib.auth",
@@ -148,6 +154,11 @@ AXES_RESET_ON_SUCCESS = True
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
 AXES_LOCKOUT_TEMPLATE = "accounts/locked.html"
+
+REST_FRAMEWORK = api_conf.REST_FRAMEWORK
+SPECTACULAR_SETTINGS = api_conf.SPECTACULAR_SETTINGS
+API_RATE = env.str("GAZECHECK_API_RATE", "300/min")
+"""Requests of one token, counted in each web process."""
 
 TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
 

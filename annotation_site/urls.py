@@ -10,6 +10,7 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from annotation_site.accounts import urls as account_urls
 from annotation_site.annotation import urls as annotator_urls
+from annotation_site.api import urls as api_urls
 from annotation_site.exports import urls as export_urls
 from annotation_site.jobs import project_urls as registration_urls
 from annotation_site.jobs import round_urls
@@ -41,5 +42,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     _namespace("panels", panel_urls),
     _namespace("review", result_urls),
     _namespace("exports", export_urls),
+    _namespace("api", api_urls),
     _namespace("web", web_urls),
 ]

@@ -23,14 +23,6 @@ WORDS = {
 """What a file of a result is."""
 
 
-class ExportQuerySet(models.QuerySet["Export"]):
-    """Exports, as people may see them."""
-
-    def visible_to(self, user: User) -> "ExportQuerySet":
-        """Keep the exports of projects that the user is a member of."""
-        return self.filter(round__project__memberships__user=user)
-
-
 class Export(models.Model):
     """One writing of a round's tables; its files appear when its job is done."""
 
@@ -47,8 +39,6 @@ class Export(models.Model):
         null=True, blank=True, help_text="the moment whose state the files show"
     )
     finished_at = models.DateTimeField(null=True, blank=True)
-
-    objects = ExportQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created_at"]

@@ -17,7 +17,7 @@ from annotation_site.exports.csv_cells import WRITERS
 from annotation_site.exports.source import Source
 from annotation_site.exports.tables import Document, Kind, Row, Table
 
-BATCH = 4_000
+BATCH = 2_000
 """Rows held in memory; also a row group of the Parquet file."""
 TYPES = {
     Kind.TEXT: pa.string(),
@@ -94,7 +94,8 @@ def write_document(document: Document, source: Source, folder: Path, report: Rep
 def _csv(table: Table, path: Path) -> Iterator[Callable[[list[Row]], None]]:
     writers = [WRITERS[column.kind] for column in table.columns]
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
+        # as RFC 4180 has it; and only a line end of both letters makes Python quote a lone one of them
+        writer = csv.writer(file, lineterminator="\r\n")
         writer.writerow([column.name for column in table.columns])
 
         def write(batch: list[Row]) -> None:

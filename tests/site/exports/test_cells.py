@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from annotation_site.exports.csv_cells import READERS, WRITERS, guarded, unguarded
 from annotation_site.exports.tables import Column, Kind, Table
-from annotation_site.exports.writing import write_table
+from annotation_site.exports.writing import BATCH, write_table
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 NASTY = st.one_of(
@@ -85,6 +85,18 @@ def test_what_is_written_is_read_back(tmp_path_factory, rows):
     ] == rows
 
 
+@pytest.mark.parametrize("text", ["a\rb", "a\nb", "a\r\nb", 'a"b', "a,b", "\0"])
+def test_a_cell_stays_one_cell(tmp_path, text):
+    table = Table(
+        name="t", words="", columns=COLUMNS[:1], count=lambda _: 1, rows=lambda _: iter([(text,)])
+    )
+
+    write_table(table, None, tmp_path, lambda _: None)
+
+    with (tmp_path / "t.csv").open(newline="", encoding="utf-8") as file:
+        assert list(csv.reader(file)) == [["text"], [text]]
+
+
 def test_a_batch_boundary_loses_nothing(tmp_path):
     rows = [(letter * n,) for n in range(1, 200) for letter in string.ascii_lowercase * 2]
     table = Table(
@@ -98,6 +110,6 @@ def test_a_batch_boundary_loses_nothing(tmp_path):
 
     assert write_table(table, None, tmp_path, told.append) == len(rows)
 
-    assert told == [4000, 8000, len(rows)]
-    assert pq.ParquetFile(tmp_path / "t.parquet").num_row_groups == 3
+    assert told == [*range(BATCH, len(rows), BATCH), len(rows)]
+    assert pq.ParquetFile(tmp_path / "t.parquet").num_row_groups == len(told)
     assert len((tmp_path / "t.csv").read_text().splitlines()) == len(rows) + 1

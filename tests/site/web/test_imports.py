@@ -29,6 +29,7 @@ values = {
     "image_id": "i", "index": 0, "pk": 1, "user_id": 1, "invitation_id": 1,
     "task_id": 1, "rule": "too_fast", "version": 1,
     "invite_token": "t", "kind": "k",
+    "rest": "nothing",
 }
 uuid = "00000000-0000-0000-0000-000000000000"
 visited = 0
@@ -41,7 +42,7 @@ for resolver in get_resolver().url_patterns:
         }
         address = "/" + str(pattern.pattern)
         for name, kind in names.items():
-            for shape in ("str", "int", "uuid"):
+            for shape in ("str", "int", "uuid", "path"):
                 address = address.replace(f"<{shape}:{name}>", str(given[name]))
         assert "<" not in address, address
         client.get(address)

@@ -3,6 +3,7 @@
 import pytest
 from django.urls import reverse
 
+from annotation_site.exports.models import Export
 from annotation_site.jobs import services
 from annotation_site.jobs.models import JobKind
 from annotation_site.projects.models import Role
@@ -22,6 +23,7 @@ READS = (
     "review:trial",
     "review:trial_picture",
     "exports:download",
+    "exports:list",
     "projects:picture",
     "projects:thumb",
 )
@@ -37,6 +39,8 @@ VERBS = (
     "jobs:cancel",
     "jobs:retry",
     "review:try_model",
+    "exports:new",
+    "exports:delete",
 )
 
 
@@ -79,6 +83,9 @@ def addresses(project, mira, rob):
         "review:try_model": [number],
         "review:trial": [trial.pk],
         "review:trial_picture": [trial.pk, 0],
+        "exports:list": [number],
+        "exports:new": [number],
+        "exports:delete": [Export.objects.create(round=result.round).public_id],
         "exports:download": [result.files.get().public_id],
     }
     return {name: reverse(name, args=args) for name, args in arguments.items()}
@@ -138,6 +145,12 @@ def test_verbs_want_the_token_against_forgery(addresses, mira, browser_of):
 
 
 def test_a_reviewer_is_shown_no_verb(addresses, rob_browser):
-    for name in ("projects:detail", "projects:members", "annotation:round", "review:result"):
+    for name in (
+        "projects:detail",
+        "projects:members",
+        "annotation:round",
+        "review:result",
+        "exports:list",
+    ):
         page = rob_browser.get(addresses[name]).content.decode()
         assert page.count('method="post"') == 1, name  # signing out
