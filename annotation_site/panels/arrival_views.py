@@ -2,11 +2,13 @@
 
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.module_loading import import_string
 from django.views.decorators.cache import never_cache
 from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_POST, require_safe
@@ -32,6 +34,7 @@ from annotation_site.panels.outcomes import outcome_of
 from annotation_site.projects.models import Membership, Role
 
 MOST_PIXELS = 20_000
+CONFIRM_ENTRY = "annotation_site.panels.tasks.confirm_entry"
 REFUSED = {
     Odd.BARE: HTTPStatus.OK,
     Odd.PREVIEW: HTTPStatus.OK,
@@ -56,7 +59,7 @@ def arrive(request: HttpRequest, token: str) -> HttpResponse:
             arrival,
             query,
             keys=keys,
-            host=request.get_host().rsplit(":", 1)[0],
+            host=urlsplit(f"//{request.get_host()}").hostname or "",
             path=request.path,
             now=timezone.now(),
         )
@@ -110,6 +113,8 @@ def start(request: HttpRequest, token: str) -> HttpResponse:
     someone_else = is_someone_else(request, study, arrival.key_hash(study))
     confirmed = request.POST.get("other_person") == "on"
     agreed = has_sitting or request.POST.get("consent") == "on"
+    if has_sitting and someone_else and not confirmed:
+        return redirect("panels:welcome", token)
     if not agreed or (someone_else and not confirmed):
         return _consent(request, study, arrival, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     environment = _environment(request)
@@ -134,6 +139,8 @@ def start(request: HttpRequest, token: str) -> HttpResponse:
     except EntryRefused:
         return _page(request, study, "entry_refused", HTTPStatus.FORBIDDEN)
     assert visit.sitting is not None  # it has just been given one
+    if not visit.verified and not visit.is_test and services.can_ask(study):
+        import_string(CONFIRM_ENTRY).enqueue(visit.pk)
     response = HttpResponseRedirect(place_of(visit.sitting))
     identity.remember(response, key)
     return response

@@ -11,9 +11,10 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from annotation_site.annotation.models import RoundState
+from annotation_site.annotation.sealing import reveal
 from annotation_site.panels import inbox, services
 from annotation_site.panels.errors import RemoteError
-from annotation_site.panels.models import PanelAccount, PanelEvent, PanelStudy
+from annotation_site.panels.models import PanelAccount, PanelEvent, PanelStudy, Visit
 from annotation_site.panels.panels import Panel
 from annotation_site.panels.prolific import ProlificClient
 from annotation_site.panels.remote import Noted, note
@@ -51,6 +52,31 @@ def poll(*, study: PanelStudy, now: datetime | None = None) -> Noted | None:
     return noted
 
 
+def confirm(*, visit: Visit, now: datetime | None = None) -> bool:
+    """Ask Prolific whether an entry that nobody signed is what it says; say whether it answered.
+
+    The panel's word about the person then stands in the table; nobody is thrown out for it.
+    """
+    asked_at = now or timezone.now()
+    kept = (reveal(visit.annotator) if visit.annotator else None) or {}
+    submission = kept.get(services.submission_fact(visit), "")
+    account = PanelAccount.objects.filter(project__rounds__panel_studies=visit.study).first()
+    token = services.account_facts(account).get("token", "")
+    if not token or not submission or not visit.study.is_prolific:
+        return False
+    try:
+        told = ProlificClient(token=token).submission(submission)
+    except RemoteError as error:
+        PanelStudy.objects.filter(pk=visit.study_id).update(poll_error=str(error)[:300])
+        return False
+    known = visit.study.external_id
+    if known and told.study and told.study != known:
+        Visit.objects.filter(pk=visit.pk).update(person_differs=True, verified=False)
+        return True
+    note(study=visit.study, told=[told], at=asked_at)
+    return True
+
+
 def send_due(*, now: datetime | None = None) -> int:
     """Put what is due into the queue; each chore is sent by one worker alone, however many ask."""
     now = now or timezone.now()
@@ -63,6 +89,7 @@ def send_due(*, now: datetime | None = None) -> int:
     for study in services.due_for_forgetting(now):
         services.forget(study=study, now=now)
         sent += 1
+    PanelEvent.objects.filter(received_at__lt=now - inbox.KEPT_FOR).delete()
     for account in PanelAccount.objects.filter(
         events__in=PanelEvent.objects.filter(handled_at=None)
     ).distinct():

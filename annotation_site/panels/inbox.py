@@ -29,6 +29,8 @@ MOST_ATTEMPTS: Final = 5
 FIRST_PAUSE: Final = timedelta(minutes=1)
 SUBMISSION_CHANGED: Final = "submission.status.change"
 STUDY_CHANGED: Final = "study.status.change"
+KEPT_FOR: Final = timedelta(days=30)
+"""Messages, read or not, are deleted after this; a delivery is not repeated for so long."""
 LONGEST_ID: Final = 100
 
 
@@ -147,7 +149,8 @@ def _take_over(
     """Take a message over, unless another worker has; say whether this call did."""
     error = _words_of(event.kind, said, study)
     mine = PanelEvent.objects.filter(pk=event.pk, handled_at=None)
-    if not mine.update(handled_at=now, attempts=F("attempts") + 1, error=error):
+    # What was said lives on in the visit; the message need not keep anybody's ids.
+    if not mine.update(handled_at=now, attempts=F("attempts") + 1, error=error, sealed_body=b""):
         return False
     if study is not None and event.kind == STUDY_CHANGED:
         PanelStudy.objects.filter(pk=study.pk).update(remote_state=said.get("status", "")[:40])

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from string import Formatter
 from typing import Final
 from urllib.parse import quote, urlsplit
 
@@ -110,12 +111,17 @@ def allowed_host(host: str) -> bool:
 
 def fault_of_template(template: str) -> str:
     """Say what is wrong with an address that annotators are sent back to; empty: nothing."""
+    words = "Only {code}, {worker_id} and {session_id} can be filled in."
     try:
-        template.format(code="c", worker_id="w", session_id="s")
+        # Plain names only: a name with a dot or brackets would reach into what is filled in.
+        places = list(Formatter().parse(template))
         parts = urlsplit(template)
         host = parts.hostname or ""
-    except (KeyError, ValueError, IndexError, AttributeError):
-        return "Only {code}, {worker_id} and {session_id} can be filled in."
+    except ValueError:
+        return words
+    for _, name, form, conversion in places:
+        if name is not None and (name not in PLACES_IN_TEMPLATE or form or conversion):
+            return words
     if parts.scheme != "https" or parts.username or "{" in parts.netloc or not host:
         return "The address must begin with https:// and name its host plainly."
     if not allowed_host(host):

@@ -236,7 +236,7 @@ def _words_of(status: int) -> str:
     words = {
         HTTPStatus.UNAUTHORIZED: "Prolific does not know this API token; save a new one.",
         HTTPStatus.FORBIDDEN: "This API token may not see that study; it belongs to another workspace.",
-        HTTPStatus.NOT_FOUND: "Prolific does not know this study; compare the study id.",
+        HTTPStatus.NOT_FOUND: "Prolific does not know this study or submission; compare the ids.",
         HTTPStatus.TOO_MANY_REQUESTS: "Prolific asked for fewer calls; the next check comes by itself.",
     }
     known = next((said for code, said in words.items() if code == status), None)

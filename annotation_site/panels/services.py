@@ -40,6 +40,9 @@ log = logging.getLogger(__name__)
 MOST_INVITES = 500
 ENDED = (SittingState.COMPLETED, SittingState.SCREENED_OUT)
 """States that no arrival changes."""
+NOT_ENDED = (*AT_WORK, SittingState.ASKING, SittingState.EXPIRED, SittingState.WITHDRAWN)
+HOLDS_PLACE = (*AT_WORK, SittingState.ASKING, SittingState.COMPLETED)
+"""States that count towards a study's places; a panel replaces everybody else."""
 
 
 # ---- setting up ---------------------------------------------------------------------------------
@@ -175,6 +178,12 @@ def account_facts(account: PanelAccount | None) -> dict[str, str]:
     return (unseal(account.sealed) if account else None) or {}
 
 
+def can_ask(study: PanelStudy) -> bool:
+    """Tell whether the panel of a study can be asked by itself."""
+    accounts = PanelAccount.objects.filter(project__rounds=study.round_id)
+    return study.is_prolific and accounts.exclude(token_hint="").exists()
+
+
 # ---- people -------------------------------------------------------------------------------------
 
 
@@ -242,8 +251,10 @@ def has_places(study: PanelStudy) -> bool:
     """Tell whether a study lets one more person in; the round may still be full."""
     if not study.admitting or not study.round.admitting:
         return False
-    taken = study.visits.real().exclude(sitting=None).values("sitting").distinct().count()
-    return not study.places or taken < study.places
+    if not study.places:
+        return True
+    holding = study.visits.real().filter(sitting__state__in=HOLDS_PLACE, replaced=False)
+    return holding.values("sitting").distinct().count() < study.places
 
 
 @transaction.atomic
@@ -429,9 +440,9 @@ def _join(
     others = Visit.objects.filter(Q(sitting=sitting) & ~Q(pk=visit.pk))
     others.update(replaced=True)
     if sitting.submission_hash != visit.submission_hash:
-        Sitting.objects.filter(
-            pk=sitting.pk, state__in=(*AT_WORK, "asking", "expired", "withdrawn")
-        ).update(submission_hash=visit.submission_hash)
+        Sitting.objects.filter(pk=sitting.pk, state__in=NOT_ENDED).update(
+            submission_hash=visit.submission_hash
+        )
     keep_identity(
         sitting.annotator,
         {"person": arrival.person, submission_fact(visit): arrival.submission},

@@ -84,7 +84,7 @@ class Row:
             "a look, not counted": self.visit.is_test,
             "taken up again with a later submission": self.visit.replaced,
             "two people in one browser": self.visit.shared_browser,
-            "the panel names another person": self.visit.person_differs,
+            "the panel names another person or study": self.visit.person_differs,
             "entry not verified": bool(self.visit.sitting_id) and not self.visit.verified,
         }
         return [words for words, holds in facts.items() if holds]

@@ -3,7 +3,7 @@
 from django_tasks import task
 
 from annotation_site.panels import chores, inbox
-from annotation_site.panels.models import PanelAccount, PanelStudy
+from annotation_site.panels.models import PanelAccount, PanelStudy, Visit
 
 
 @task()
@@ -12,6 +12,14 @@ def ask_panel(study_id: int) -> None:
     study = PanelStudy.objects.filter(pk=study_id).first()
     if study is not None:
         chores.poll(study=study)
+
+
+@task()
+def confirm_entry(visit_id: int) -> None:
+    """Ask the panel about one entry that nobody signed."""
+    visit = Visit.objects.select_related("study", "annotator").filter(pk=visit_id).first()
+    if visit is not None:
+        chores.confirm(visit=visit)
 
 
 @task()

@@ -8,19 +8,21 @@ from django.test import Client
 from django.urls import reverse
 
 from annotation_site.annotation import services as annotation
-from annotation_site.annotation.models import Annotator, Identity, Sitting, Task
+from annotation_site.annotation.models import Annotator, Identity, RoundState, Sitting, Task
 from annotation_site.annotation.sealing import reveal
 from annotation_site.panels import services
-from annotation_site.panels.arrivals import COOKIE
+from annotation_site.panels.arrivals import COOKIE, Arrival
+from annotation_site.panels.errors import TurnedAway
 from annotation_site.panels.models import Visit
 from annotation_site.panels.panels import Panel
 from tests.site import factories
+from tests.site.annotation.test_allocation_races import at_once
 from tests.site.panels.conftest import ANA, BEN, STUDY, submission_of
 
 
 def rows_of_everything():
     return {
-        model._meta.label: model.objects.count()
+        model._meta.label: model._default_manager.count()
         for model in apps.get_models()
         if model._meta.app_label in {"panels", "annotation", "sessions"}
     }
@@ -58,7 +60,7 @@ def test_starting_gives_a_whole_block_and_keeps_the_ids_apart(person):
     assert ana.sitting.assignments.count() == 12
     assert not ana.visit.verified
     assert not ana.sitting.entry_verified
-    kept = reveal(ana.sitting.annotator)
+    kept = reveal(ana.sitting.annotator) or {}
     assert ANA in kept.values()
     assert submission_of(ANA) in kept.values()
     assert ANA.encode() not in bytes(Identity.objects.get().sealed)
@@ -274,7 +276,7 @@ def test_somebody_else_in_the_same_browser_must_say_so_and_stays_apart(person):
 
 
 def test_who_answered_the_other_arm_is_sent_away_before_consent(person, study, project):
-    other = factories.make_round(project, state="open", first_row=14, n_tasks=3)
+    other = factories.make_round(project, state=RoundState.OPEN, first_row=14, n_tasks=3)
     type(other).objects.filter(pk=other.pk).update(
         arm="spuriousness", choices=["sea", "land"], study=""
     )
@@ -320,6 +322,55 @@ def test_a_studys_places_are_kept(person, study, project):
     assert "The round is full" in ben.welcome().content.decode()
     assert ben.start().status_code == 409
     assert Sitting.objects.count() == 1
+
+
+def test_who_left_holds_no_place_of_a_study(person, study):
+    Task.objects.filter(round=study.round).update(target=5)
+    services.change(study=study, values={"places": 1})
+    ana = person(ANA).come()
+    ana.client.post(reverse("annotation:withdraw", args=[ana.sitting.public_id]))
+    ben = person(BEN)
+    ben.arrive()
+
+    assert ben.start().status_code == 302
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_person_in_many_browsers_at_once_starts_once(person, study):
+    arrival = Arrival(person=ANA, submission=submission_of(ANA), study=STUDY)
+
+    results = at_once(
+        [
+            lambda name=name: services.begin(study=study, arrival=arrival, key=f"browser-{name}")
+            for name in range(8)
+        ]
+    )
+
+    assert {type(result) for result in results} == {Visit}
+    assert len({result.sitting_id for result in results}) == 1
+    assert Visit.objects.count() == Sitting.objects.count() == Annotator.objects.count() == 1
+    assert annotation.recount() == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_people_at_once_never_exceed_a_studys_places(person, study):
+    Task.objects.update(target=8)
+    services.change(study=study, values={"places": 3})
+    people = [f"5f0000000000000000000{number:03x}" for number in range(8)]
+
+    results = at_once(
+        [
+            lambda pid=pid: services.begin(
+                study=study,
+                arrival=Arrival(person=pid, submission=submission_of(pid), study=STUDY),
+                key=pid,
+            )
+            for pid in people
+        ]
+    )
+
+    assert sum(isinstance(result, Visit) for result in results) == Sitting.objects.count() == 3
+    assert {type(result) for result in results} == {Visit, TurnedAway}
 
 
 def test_a_study_may_let_nobody_new_in(person, study):
@@ -426,7 +477,7 @@ def test_a_revoked_or_ended_link_lets_nobody_new_in(invited, client, ana):
     from annotation_site.annotation.sealing import unseal
     from annotation_site.panels.models import Invite
 
-    tokens = [unseal(invite.sealed_token)["token"] for invite in invited.invites.all()]
+    tokens = [(unseal(invite.sealed_token) or {})["token"] for invite in invited.invites.all()]
     links = [reverse("panels:arrive_invited", args=[invited.token, token]) for token in tokens]
     ana.get(links[0])
     ana.post(reverse("panels:start", args=[invited.token]), {"consent": "on"})

@@ -81,7 +81,7 @@ def test_it_waits_as_long_as_it_is_asked_to_but_no_longer_than_it_may(prolific):
     [
         (401, "does not know this API token"),
         (403, "may not see that study"),
-        (404, "does not know this study"),
+        (404, "does not know this study or submission"),
         (418, "status 418"),
     ],
 )
@@ -197,7 +197,7 @@ def test_the_token_travels_over_https_alone(base):
 def test_ids_cannot_leave_their_place_in_the_address(prolific):
     client, _ = made(prolific)
 
-    with pytest.raises(RemoteError, match="does not know this study"):
+    with pytest.raises(RemoteError, match="does not know this study or submission"):
         client.study_state("../../users/me")
     assert prolific.asked == ["/api/v1/studies/..%2F..%2Fusers%2Fme/"]
 

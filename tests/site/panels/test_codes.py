@@ -193,7 +193,7 @@ def test_a_check_whose_picture_did_not_load_fails_nobody(person, study):
     work = Work(ana.client, study.round, ana.sitting.public_id)
     check = Task.objects.get(role=TaskRole.CHECK)
     while work.sitting.state == "working":
-        assignment = work.sitting.assignments.waiting().first()
+        assignment = work.sitting.assignments.waiting()[0]
         work.answer_next("not_loaded" if assignment.task_id == check.pk else "yes")
 
     assert shown(study, ana.done()) == {"COMPLETED"}
@@ -312,10 +312,10 @@ def test_an_external_panel_gets_its_address_filled_in(open_round, client, settin
     services.change(study=study, values={"return_template": template})
     client.get(reverse("panels:arrive", args=[study.token]), {"survey_code": "41-7"})
     client.post(reverse("panels:start", args=[study.token]), {"consent": "on"})
-    visit = Visit.objects.get()
+    assert Visit.objects.get().sitting == Sitting.objects.get()
     Sitting.objects.update(state="completed", completed_at=timezone.now())
 
-    page = client.get(reverse("annotation:done", args=[visit.sitting.public_id]))
+    page = client.get(reverse("annotation:done", args=[Sitting.objects.get().public_id]))
 
     code = codes_of(study)["COMPLETED"]
     assert page.context["address"] == (

@@ -19,8 +19,8 @@ from annotation_site.panels.panels import Panel
 from annotation_site.panels.takeaways import SHARED_COLUMNS, TAKEAWAYS
 from tests.site.panels.conftest import ANA, BEN, STUDY, submission_of
 
-READS = {"study": [], "submissions": [], "download": ["prolific"]}
-VERBS = {
+READS: dict[str, list[object]] = {"study": [], "submissions": [], "download": ["prolific"]}
+VERBS: dict[str, list[object]] = {
     "change_study": [],
     "admit_study": [],
     "preview": [],
@@ -115,9 +115,8 @@ def test_every_panel_can_be_set_up_and_its_settings_kept(open_round, mira_browse
     page = mira_browser.get(reply["Location"])
     study = PanelStudy.objects.get()
     form = page.context["form"]
-    values = {
-        name: form.initial[name] for name in form.fields if form.initial[name] not in ("", False)
-    }
+    values = {name: form.initial[name] for name in form.fields}
+    values = {name: value for name, value in values.items() if value != "" and value is not False}
     values |= {"name": "Main"} | ({"person_parameter": "id"} if panel == "other" else {})
 
     kept = mira_browser.post(reverse("panels:change_study", args=[study.public_id]), values)
@@ -198,6 +197,9 @@ def test_wrong_settings_are_told_at_the_field(study, field, value, words):
         "//evil.example",
         "https://app.prolific.com/{code.__class__}",
         "https://app.prolific.com/{0}",
+        "https://app.prolific.com/{code!r}",
+        "https://app.prolific.com/{code:>99999999}",
+        "https://app.prolific.com/{code",
         "https://app.prolific.com/{secret}",
         "https://xsona-systems.com/",
     ],
@@ -293,7 +295,7 @@ def test_what_the_file_says_of_people_is_not_kept(person, study, mira_browser):
     ("content", "words"),
     [
         (b"", "no column"),
-        (b"a,b\n1,2\n", "no column \xe2\x80\x9cSubmission id".decode().lower()),
+        (b"a,b\n1,2\n", "no column “submission id”"),
         (b"Submission id\nx\n", "no column"),
         (b"Submission id,Status\n", "no submissions"),
         (b"Submission id,Status\n../../x,ACTIVE\n", "line 2: “../../x” is no submission id"),
@@ -310,7 +312,7 @@ def test_a_wrong_file_is_refused_as_a_whole(study, content, words):
     with pytest.raises(PanelRefused) as refusal:
         read_submissions(study, content)
 
-    assert words in str(refusal.value).replace("Submission id”", "submission id”")
+    assert words in str(refusal.value)
     assert not Visit.objects.exists()
 
 

@@ -16,7 +16,13 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from annotation_site.annotation.models import Annotator, PlatformStatus, Provider, Sitting
+from annotation_site.annotation.models import (
+    Annotator,
+    PlatformStatus,
+    Provider,
+    RoundState,
+    Sitting,
+)
 from annotation_site.panels import chores, inbox, services
 from annotation_site.panels.arrivals import hash_submission
 from annotation_site.panels.inbox import BadEvent, Envelope, receive, sign, work_off
@@ -24,7 +30,7 @@ from annotation_site.panels.models import PanelEvent, PanelStudy, Visit
 from annotation_site.panels.outcomes import codes_of
 from annotation_site.panels.prolific import Submission
 from annotation_site.panels.remote import note
-from annotation_site.panels.tasks import read_inbox
+from annotation_site.panels.tasks import confirm_entry, read_inbox
 from tests.site.panels.conftest import ANA, BEN, STUDY, submission_of
 
 SECRET = "a-webhook-secret"  # noqa: S105  (of a test)
@@ -84,6 +90,7 @@ def test_asking_brings_both_sides_together(person, study, account, prolific):
 
     noted = chores.poll(study=study)
 
+    assert noted is not None
     assert (noted.told, noted.changed, noted.unknown) == (2, 2, 1)
     visit = ana.visit
     assert (visit.remote_status, visit.entered) == ("awaiting_review", "COMPLETED")
@@ -103,6 +110,7 @@ def test_asking_twice_changes_nothing_more(person, study, account, prolific):
 
     noted = chores.poll(study=study)
 
+    assert noted is not None
     assert (noted.told, noted.changed, noted.unknown) == (1, 0, 0)
 
 
@@ -159,6 +167,47 @@ def test_a_submission_that_the_panel_gives_to_somebody_else_is_marked(
     assert not ana.sitting.entry_verified
 
 
+def confirm_all():
+    from django_tasks_db.models import DBTaskResult
+
+    for row in DBTaskResult.objects.filter(task_path__endswith="confirm_entry"):
+        confirm_entry.call(*row.args_kwargs["args"])
+
+
+def test_an_entry_that_nobody_signed_is_asked_about(person, study, account, prolific):
+    prolific.add(ANA, "ACTIVE")
+    ana = person().come()
+    assert not ana.visit.verified
+
+    confirm_all()
+
+    assert ana.visit.verified
+    assert prolific.asked == [f"/api/v1/submissions/{submission_of(ANA)}/"]
+
+
+def test_a_typed_entry_that_the_panel_does_not_know_stays_unverified(
+    person, study, account, prolific
+):
+    ana = person().come()
+
+    confirm_all()
+
+    assert not ana.visit.verified
+    study.refresh_from_db()
+    assert "does not know" in study.poll_error
+
+
+def test_an_entry_of_another_study_is_marked(person, study, account, prolific):
+    prolific.add(ANA, "ACTIVE")
+    prolific.rows[0]["study_id"] = "5f0000000000000000000009"
+    ana = person().come()
+
+    confirm_all()
+
+    assert ana.visit.person_differs
+    assert not ana.visit.verified
+
+
 def test_chores_are_sent_once_and_in_their_time(
     study, account, prolific, django_capture_on_commit_callbacks
 ):
@@ -172,12 +221,13 @@ def test_chores_are_sent_once_and_in_their_time(
     assert DBTaskResult.objects.count() == 2
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_worker_does_the_chores(person, study, account, prolific):
     ana = person().come()
     prolific.add(ANA, "ACTIVE")
     chores.send_due()
 
-    call_command("db_worker", "--batch", "--interval", "0", verbosity=0)
+    call_command("db_worker", batch=True, startup_delay=False, verbosity=0)
 
     assert ana.visit.remote_status == "active"
 
@@ -203,13 +253,14 @@ def test_a_message_is_kept_sealed_and_read_afterwards(person, study, account):
 
     assert (reply.status_code, reply.json()) == (200, {"status": "kept"})
     event = PanelEvent.objects.get()
-    assert event.handled_at is None
+    assert PanelEvent.objects.filter(handled_at=None).exists()
     assert ANA.encode() not in bytes(event.sealed_body)
     read_inbox.call(account.pk)
     assert ana.visit.remote_status == "returned"
     assert ana.sitting.state == "expired"
     event.refresh_from_db()
     assert event.handled_at is not None
+    assert bytes(event.sealed_body) == b""
 
 
 BROKEN = {
@@ -478,7 +529,7 @@ def test_who_is_needed_by_another_study_keeps_what_both_share(person, study, pro
     from tests.site import factories
 
     ana = person().come()
-    other = factories.make_round(project, state="open", first_row=14, n_tasks=3)
+    other = factories.make_round(project, state=RoundState.OPEN, first_row=14, n_tasks=3)
     second = services.set_up(round=other, panel=Panel.PROLIFIC, created_by=study.created_by)
     again = person(ANA, take=2)
     again.study = second
@@ -486,7 +537,7 @@ def test_who_is_needed_by_another_study_keeps_what_both_share(person, study, pro
 
     assert services.forget(study=study) == 1
 
-    kept = reveal(ana.sitting.annotator)
+    kept = reveal(ana.sitting.annotator) or {}
     assert sorted(kept.values()) == sorted([ANA, submission_of(ANA, 2)])
     services.forget(study=second)
     assert reveal(ana.sitting.annotator) is None
