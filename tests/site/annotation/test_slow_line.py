@@ -5,6 +5,7 @@ large as photographs are.
 """
 
 import io
+import os
 
 import numpy as np
 import pytest
@@ -124,6 +125,11 @@ def test_the_first_task_is_seen_within_a_second(chromium, site, capsys):
 
     with capsys.disabled():
         print(f"\nfirst task, then loaded anew: {looks}")  # noqa: T201  (figures to read)
+    # What the line alone makes of the page: one round trip, and the bytes that it carries.
+    for look in looks:
+        assert LATENCY_MS + 1000 * look["bytes"] / BYTES_PER_SECOND < WITHIN_MS
+    if os.getloadavg()[0] > 2 * (os.cpu_count() or 1):
+        pytest.skip("other work keeps this machine too busy to time a page by the clock")
     # The quickest of three: what the line and the page allow, not what else this machine does.
     for part in ("photo", "heat"):
         assert min(look[part] for look in looks) < WITHIN_MS
