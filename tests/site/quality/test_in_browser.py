@@ -80,14 +80,14 @@ def test_every_page_in_three_dresses(chromium, live_server, study, client, mira)
     page.on("console", on_console)
     page.on("request", on_request)
     for name, more in (
-        ("dashboard", []),
-        ("person", [hasty.public_id]),
         ("items", []),
         ("second_look", []),
         ("looked", [task.pk]),
         ("rules", []),
         ("ledger", []),
         ("table6", []),
+        ("person", [hasty.public_id]),
+        ("dashboard", []),
     ):
         page.goto(live_server.url + reverse(f"quality:{name}", args=[round_.public_id, *more]))
         look(page, f"quality-{name.replace('_', '-')}")
