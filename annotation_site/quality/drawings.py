@@ -43,23 +43,13 @@ def times(seconds: Float[np.ndarray, " r"], *, least: float = 0.0, most: float =
         svg.text(left - 8, height - bottom + 4, "0", anchor="end"),
     ]
     for start, end, count in zip(edges.tolist(), edges[1:].tolist(), counts.tolist(), strict=False):
-        if count == 0:
-            continue
         tall = max(count / ceiling * (height - top - bottom), 1.5)
         middle = math.exp((start + end) / 2)
-        odd = middle < least or (most and middle > most)
-        parts.append(
-            format_html(
-                '<rect class="chart-bar{}" x="{}" y="{}" width="{}" height="{}" rx="1">'
-                "<title>{}</title></rect>",
-                " chart-bar--odd" if odd else "",
-                svg.number(at_x(start) + 1),
-                svg.number(height - bottom - tall),
-                svg.number(at_x(end) - at_x(start) - 2),
-                svg.number(tall),
-                f"{math.exp(start):.2g} to {math.exp(end):.2g} s: {count:,} answers",
-            )
-        )
+        box = (at_x(start) + 1, height - bottom - tall, at_x(end) - at_x(start) - 2, tall)
+        odd = middle < least or (most > 0 and middle > most)
+        if count:
+            words = f"{math.exp(start):.2g} to {math.exp(end):.2g} s: {count:,} answers"
+            parts.append(_bar(box, words, is_odd=odd))
     parts.append(svg.rule(left, height - bottom, width - 12, height - bottom, "chart-axis"))
     parts += [
         svg.text(at_x(math.log(tick)), height - bottom + 18, f"{tick:g}", anchor="middle")
@@ -74,6 +64,21 @@ def times(seconds: Float[np.ndarray, " r"], *, least: float = 0.0, most: float =
     median = float(np.median(known))
     title = f"Times of {len(known):,} answers, logarithmic; the middle one took {median:.1f} s."
     return svg.figure(parts, height, title, width)
+
+
+def _bar(box: tuple[float, float, float, float], words: str, *, is_odd: bool) -> SafeString:
+    """Draw a bar, in another colour where it lies beyond a rule's limit."""
+    x, y, width, height = (svg.number(length) for length in box)
+    return format_html(
+        '<rect class="chart-bar{}" x="{}" y="{}" width="{}" height="{}" rx="1"><title>{}</title>'
+        "</rect>",
+        " chart-bar--odd" if is_odd else "",
+        x,
+        y,
+        width,
+        height,
+        words,
+    )
 
 
 def shares(

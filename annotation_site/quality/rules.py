@@ -14,12 +14,14 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from annotation_site.quality.columns import GOLD, Answers
+from annotation_site.quality.memory import MOST_ROUNDS, Memory
 from annotation_site.web.refusals import Refused
 from engine.labeling.agreement import informedness
 from engine.labeling.intervals import wilson_interval
 from engine.labeling.timings import group_medians, log_fences
 
 _Z95 = 1.959963984540054
+_found = Memory(MOST_ROUNDS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +136,7 @@ class Finding:
 
 
 def findings(collected: Answers, rules: Rules) -> tuple[Finding, ...]:
-    """Let all rules look at the answers as collected.
+    """Let all rules look at the answers as collected, or recall what they found.
 
     Args:
         collected: With nothing left out.
@@ -143,6 +145,10 @@ def findings(collected: Answers, rules: Rules) -> tuple[Finding, ...]:
     Returns:
         One finding for each rule that is on, also where it finds nothing.
     """
+    return _found.recall((collected.stamp, rules), lambda: _findings(collected, rules))
+
+
+def _findings(collected: Answers, rules: Rules) -> tuple[Finding, ...]:
     asked = collected.queries()
     found = [*_of_answers(asked, rules), *_of_people(asked, collected, rules)]
     order = (*ANSWER_RULES, *PERSON_RULES)
@@ -295,3 +301,8 @@ def gold_of(
         np.bincount(asked.person[right], minlength=size),
         np.bincount(asked.person[known], minlength=size),
     )
+
+
+def forget() -> None:
+    """Forget what is remembered; tests need it, whose rows' keys come back."""
+    _found.clear()

@@ -18,7 +18,7 @@ from annotation_site.quality.headline import column_name, lines_of, time_cells
 from annotation_site.quality.looks import is_contested, is_unveiled
 from annotation_site.quality.reading import Reading, page_number, reading_of
 from annotation_site.quality.rulebook import rules_of
-from annotation_site.quality.rules import Rules, findings
+from annotation_site.quality.rules import Finding, Rules, findings
 
 A_PAGE = 25
 N_DOTS = 30
@@ -46,7 +46,7 @@ def dashboard(request: SignedInRequest, public_id: str) -> HttpResponse:
         "sorts": flags.SORTS,
         "said": study.collected.said,
         "out": study.standing.sittings,
-        "findings": findings(study.collected, rules) if len(study.collected) else (),
+        "findings": _found(study, rules) if len(study.collected) else [],
         "dots": _informed(lines),
         "n_contested": int(is_contested(items).sum()),
         "contested": itemlines.lines_of(study, items, range(min(N_CONTESTED, len(items)))),
@@ -100,6 +100,15 @@ def _live(reading: Reading, study: Study, rules: Rules) -> dict[str, Any]:
             n_categories=len(study.answers.categories),
         ),
     }
+
+
+def _found(study: Study, rules: Rules) -> list[tuple[Finding, int]]:
+    """Give what each rule finds, and how many of them still count."""
+    found = []
+    for finding in findings(study.collected, rules):
+        out = study.standing.sittings if finding.of_people else study.standing.responses
+        found.append((finding, len(set(finding.subjects) - out)))
+    return found
 
 
 def _informed(lines: tuple[flags.PersonLine, ...]) -> str:

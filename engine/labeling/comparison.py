@@ -17,6 +17,8 @@ from engine.labeling.intervals import Interval
 
 DRAWS = 2000
 _AT_ONCE = 100
+_NO_SPREAD = 1e-12
+"""A standard error of log times below this is rounding."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +121,7 @@ def time_ratio(
     parts = float(a.var(ddof=1)) / len(a), float(b.var(ddof=1)) / len(b)
     difference, error = float(a.mean() - b.mean()), math.sqrt(sum(parts))
     n = len(a) + len(b)
-    if error == 0:
+    if error < _NO_SPREAD:
         reason = "all images took the same time, so the spread is not known"
         value = math.exp(difference)
         return Compared(value=value, interval=None, method=method, n=n, reason=reason)
