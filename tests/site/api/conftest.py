@@ -41,7 +41,6 @@ class Program:
         reply = getattr(client, method)(path, **content)
         if reply.streaming:
             reply.whole = b"".join(reply.streaming_content)
-            reply.close()
         return reply
 
     def get(self, address, **headers):
