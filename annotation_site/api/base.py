@@ -31,7 +31,7 @@ class ApiView(GenericAPIView):
     tag: ClassVar[str]
     http_method_names: ClassVar[list[str]] = ["get", "head"]
     filter_backends: ClassVar[list[type]] = []
-    pagination_class = None
+    pagination_class: type[KeysetPages] | None = None
 
     @classmethod
     def as_view(cls, **given: Any) -> Callable[..., HttpResponseBase]:

@@ -43,7 +43,7 @@ def _sqlite_snapshot() -> Iterator[None]:
     try:
         with transaction.atomic():
             with connection.cursor() as cursor:
-                cursor.execute("SELECT 1 FROM django_migrations LIMIT 1")  # takes the snapshot
+                cursor.execute("SELECT 1 FROM sqlite_master LIMIT 1")  # takes the snapshot
             yield
     finally:
         connection.transaction_mode = usual  # type: ignore[attr-defined]

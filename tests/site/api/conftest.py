@@ -38,7 +38,10 @@ class Program:
         content = {} if method in {"get", "head"} else {"data": "" if body is None else body}
         content |= {"content_type": "application/json"} if content else {}
         path = address if address.startswith(("/api", "http")) else V1 + address
-        return getattr(client, method)(path, **content)
+        reply = getattr(client, method)(path, **content)
+        if reply.streaming:
+            reply.whole = b"".join(reply.streaming_content)
+        return reply
 
     def get(self, address, **headers):
         return self.ask("get", address, **headers)

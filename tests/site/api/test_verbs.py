@@ -24,7 +24,7 @@ def test_an_export_from_asking_to_files(answered, mira_program):
     assert done["state"] == "done"
     files = {file["kind"] + "/" + file["name"].rpartition(".")[2]: file for file in done["files"]}
     reply = mira_program.get(f"/files/{files['responses/csv']['id']}")
-    content = b"".join(reply.streaming_content)
+    content = reply.whole
     assert content.count(b"\r\n") == 9
     assert len(content) == files["responses/csv"]["bytes"]
     assert files["responses/csv"]["rows"] == 8
