@@ -18,10 +18,11 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
+from annotation_site.accounts.models import User
 from annotation_site.annotation.models import Round, Sitting
 from annotation_site.panels import services
 from annotation_site.panels.keys import keys
-from annotation_site.panels.models import PanelStudy, Visit
+from annotation_site.panels.models import PanelAccount, PanelStudy, Visit
 from annotation_site.panels.panels import Panel
 from tests.site.annotation.conftest import Visit as Work
 
@@ -250,3 +251,15 @@ def person(study: PanelStudy) -> Callable[..., Person]:
         return Person(client or Client(), study, pid, take)
 
     return of
+
+
+SECRET = "a-webhook-secret"  # noqa: S105  (of a test)
+TOKEN = "t0ken-9876"  # noqa: S105  (of a test)
+
+
+@pytest.fixture
+def account(study: PanelStudy, mira: User) -> PanelAccount:
+    """A project's keys to the panel on this machine."""
+    return services.save_account(
+        project=study.round.project, token=TOKEN, secret=SECRET, saved_by=mira
+    )
