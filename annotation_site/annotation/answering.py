@@ -161,7 +161,7 @@ _MEET = Statement(
 )
 _LOCK = Statement(
     lambda public_id, browser: (
-        Sitting.objects.select_for_update(of=("self",))
+        Sitting.objects.select_for_update(of=("self",), no_key=True)
         .filter(public_id=public_id, annotator__browser_keys__key_hash=browser)
         .values_list("pk", "state", "lease_until", "round_id")
     ),
@@ -230,7 +230,7 @@ def _record(whose: Door | Sitting, given: GivenAnswer, now: datetime, *, careful
 
 def _locked(whose: Door | Sitting) -> Sitting:
     if isinstance(whose, Sitting):
-        return Sitting.objects.select_for_update().get(pk=whose.pk)
+        return Sitting.objects.select_for_update(no_key=True).get(pk=whose.pk)
     found = _LOCK.rows(public_id=whose.sitting, browser=whose.browser)
     if not found:
         raise Sitting.DoesNotExist
@@ -341,7 +341,7 @@ def undo(
         RoundNotOpen: The round has closed or the sitting has ended otherwise.
     """
     now = now or timezone.now()
-    held = Sitting.objects.select_for_update().get(pk=sitting.pk)
+    held = Sitting.objects.select_for_update(no_key=True).get(pk=sitting.pk)
     state = held.round.state
     if state != RoundState.OPEN or held.state not in BACK_TO_WORK:
         raise RoundNotOpen("answers can no longer be changed")

@@ -36,7 +36,7 @@ def recount(*, round: Round | None = None, mend: bool = False) -> list[Miscount]
         Every difference found; there must be none.
     """
     rounds = Round.objects.order_by("pk") if round is None else Round.objects.filter(pk=round.pk)
-    list(rounds.select_for_update().values_list("pk"))
+    list(rounds.select_for_update(no_key=True).values_list("pk"))
     tasks = Task.objects.filter(round__in=rounds)
     found = [
         Miscount(task_id=pk, counted=counted, held=held)
@@ -44,7 +44,12 @@ def recount(*, round: Round | None = None, mend: bool = False) -> list[Miscount]
     ]
     if mend and found:
         wrong = [each.task_id for each in found]
-        list(Task.objects.filter(pk__in=wrong).order_by("pk").select_for_update().values_list("pk"))
+        list(
+            Task.objects.filter(pk__in=wrong)
+            .order_by("pk")
+            .select_for_update(no_key=True)
+            .values_list("pk")
+        )
         set_counters(Q(pk__in=wrong))
     return found
 

@@ -98,7 +98,7 @@ def finish_questions(
     *, sitting: Sitting, said: Mapping[str, str], now: datetime | None = None
 ) -> bool:
     """Keep the answers at the end and complete the sitting; say whether this call did it."""
-    held = Sitting.objects.select_for_update().get(pk=sitting.pk)
+    held = Sitting.objects.select_for_update(no_key=True).get(pk=sitting.pk)
     if held.state != SittingState.ASKING:
         return False
     answers, score = read_answers(said, held.round.end_questions)

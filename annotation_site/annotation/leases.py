@@ -29,7 +29,7 @@ def renewed(lease_until: datetime, now: datetime) -> datetime:
 @transaction.atomic
 def release_expired(*, round: Round, now: datetime | None = None) -> int:  # noqa: A002
     """Give back the places of sittings whose lease has ended; say how many sittings those were."""
-    locked = Round.objects.select_for_update().get(pk=round.pk)
+    locked = Round.objects.select_for_update(no_key=True).get(pk=round.pk)
     return release_lapsed(locked, now or timezone.now())
 
 

@@ -15,7 +15,7 @@ from annotation_site.annotation.serving import serve_next
 @transaction.atomic
 def withdraw(*, sitting: Sitting) -> None:
     """Stop without a reason: places go back, the answers given are kept."""
-    held = Sitting.objects.select_for_update().get(pk=sitting.pk)
+    held = Sitting.objects.select_for_update(no_key=True).get(pk=sitting.pk)
     if Sitting.objects.filter(pk=held.pk, state__in=AT_WORK).update(state=SittingState.WITHDRAWN):
         release_places([held.pk])
 
@@ -27,7 +27,7 @@ def expire(*, sitting: Sitting) -> bool:
     The answers given are kept and counted, and the annotator may come back. Says whether the
     sitting was at work.
     """
-    held = Sitting.objects.select_for_update().get(pk=sitting.pk)
+    held = Sitting.objects.select_for_update(no_key=True).get(pk=sitting.pk)
     if not Sitting.objects.filter(pk=held.pk, state__in=AT_WORK).update(state=SittingState.EXPIRED):
         return False
     release_places([held.pk])
@@ -43,7 +43,7 @@ def resume(*, sitting: Sitting, now: datetime | None = None) -> Sitting:
         RoundFull: No place is free any more.
     """
     now = now or timezone.now()
-    held = Sitting.objects.select_for_update().get(pk=sitting.pk)
+    held = Sitting.objects.select_for_update(no_key=True).get(pk=sitting.pk)
     if held.state not in {SittingState.EXPIRED, SittingState.WITHDRAWN}:
         return held
     if held.round.state != RoundState.OPEN:

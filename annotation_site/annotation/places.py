@@ -33,7 +33,7 @@ def release_lapsed(round_: Round, now: datetime) -> int:
         Sitting.objects.filter(round=round_)
         .lapsed(now)
         .order_by("pk")
-        .select_for_update(skip_locked=True)
+        .select_for_update(skip_locked=True, no_key=True)
         .values_list("pk", flat=True)
     )
     if lapsed:
@@ -62,7 +62,12 @@ def give_back(
     held: dict[int, int] = {}
     for task_id in waiting.values_list("task_id", flat=True):
         held[task_id] = held.get(task_id, 0) + 1
-    list(Task.objects.filter(pk__in=held).order_by("pk").select_for_update().values_list("pk"))
+    list(
+        Task.objects.filter(pk__in=held)
+        .order_by("pk")
+        .select_for_update(no_key=True)
+        .values_list("pk")
+    )
     for n_places in set(held.values()):
         tasks = [task_id for task_id, count in held.items() if count == n_places]
         Task.objects.filter(pk__in=tasks).update(reserved=F("reserved") - n_places)
@@ -72,7 +77,7 @@ def give_back(
 
 def take_places(task_ids: Collection[int]) -> list[int]:
     """Hold one more place at each task that has room; give the tasks that had."""
-    rows = Task.objects.filter(pk__in=task_ids).order_by("pk").select_for_update()
+    rows = Task.objects.filter(pk__in=task_ids).order_by("pk").select_for_update(no_key=True)
     free = [
         pk
         for pk, role, reserved, target, retired in rows.values_list(

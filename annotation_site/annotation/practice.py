@@ -37,7 +37,7 @@ def answer_practice(*, sitting: Sitting, position: int, answer: str) -> Practice
         UnknownTask: The round has no such confirmed practice item.
         UnknownAnswer: The round does not offer this answer.
     """
-    held = Sitting.objects.select_for_update().get(pk=sitting.pk)
+    held = Sitting.objects.select_for_update(no_key=True).get(pk=sitting.pk)
     item = practice_of(sitting.round).filter(position=position).first()
     if item is None:
         raise UnknownTask(f"there is no practice item {position}")
@@ -54,7 +54,7 @@ def answer_practice(*, sitting: Sitting, position: int, answer: str) -> Practice
 @transaction.atomic
 def repeat_practice(*, sitting: Sitting) -> None:
     """Forget the attempt's answers and begin another one, where practice is not yet failed."""
-    held = Sitting.objects.select_for_update().select_related("round").get(pk=sitting.pk)
+    held = Sitting.objects.select_for_update(no_key=True).select_related("round").get(pk=sitting.pk)
     if held.state != SittingState.PRACTISING or is_out_of_tries(held):
         return
     Sitting.objects.filter(pk=held.pk).update(
@@ -74,7 +74,7 @@ def finish_practice(*, sitting: Sitting, now: datetime | None = None) -> Sitting
         PracticeFailed: Too few were right, and there are tries left.
     """
     now = now or timezone.now()
-    held = Sitting.objects.select_for_update().get(pk=sitting.pk)
+    held = Sitting.objects.select_for_update(no_key=True).get(pk=sitting.pk)
     if held.state != SittingState.PRACTISING:
         return SittingState(held.state)
     held.round = sitting.round

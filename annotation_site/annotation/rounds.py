@@ -128,7 +128,7 @@ def confirm_practice(
         RoundNotReady: The round is open or past it, an item is not the round's, or an answer is
             neither yes nor no (or, in the comparison arm, none of the choices).
     """
-    locked = Round.objects.select_for_update().get(pk=round.pk)
+    locked = Round.objects.select_for_update(no_key=True).get(pk=round.pk)
     if locked.state not in {RoundState.DRAFT, RoundState.READY}:
         raise RoundNotReady(f"practice cannot change while the round is {locked.state}")
     items = {item.pk: item for item in locked.practice_items.all()}
@@ -196,14 +196,14 @@ def begin_closing(*, round: Round) -> None:  # noqa: A002
     sittings = list(
         Sitting.objects.filter(round=round)
         .order_by("pk")
-        .select_for_update()
+        .select_for_update(no_key=True)
         .values_list("pk", flat=True)
     )
     waiting = Assignment.objects.filter(sitting__in=sittings, state__in=WAITING)
     unfinished = Sitting.objects.filter(pk__in=sittings, state__in=AT_WORK)
     unfinished.update(state=SittingState.EXPIRED)
     waiting.update(state=AssignmentState.RELEASED)
-    list(round.tasks.order_by("pk").select_for_update().values_list("pk"))
+    list(round.tasks.order_by("pk").select_for_update(no_key=True).values_list("pk"))
     set_counters(Q(round=round.pk))
 
 

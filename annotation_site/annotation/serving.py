@@ -26,7 +26,7 @@ def serve(*, sitting: Sitting, assignment_id: UUID, now: datetime | None = None)
         NotServed: The sitting is not at work.
     """
     now = now or timezone.now()
-    held = Sitting.objects.select_for_update().get(pk=sitting.pk)
+    held = Sitting.objects.select_for_update(no_key=True).get(pk=sitting.pk)
     assignment = held.assignments.filter(public_id=assignment_id).first()
     if assignment is None:
         raise UnknownTask("this task does not belong to this sitting")

@@ -50,7 +50,7 @@ def settle(*, round: Round, crowd: CrowdSettings) -> None:  # noqa: A002
     Raises:
         RoundNotReady: The round has opened, or a setting is out of range.
     """
-    locked = Round.objects.select_for_update().get(pk=round.pk)
+    locked = Round.objects.select_for_update(no_key=True).get(pk=round.pk)
     if locked.state not in BEFORE_OPENING:
         raise RoundNotReady(f"this cannot change while the round is {locked.state}")
     numbers = (crowd.n_gold, crowd.n_repeats, crowd.n_checks, crowd.pass_mark)

@@ -86,8 +86,8 @@ def start_sitting(
         RoundFull: Nobody may be given a place; nothing is written.
     """
     now = now or timezone.now()
-    locked = Round.objects.select_for_update().get(pk=round.pk)
-    annotator, _ = Annotator.objects.select_for_update().get_or_create(
+    locked = Round.objects.select_for_update(no_key=True).get(pk=round.pk)
+    annotator, _ = Annotator.objects.select_for_update(no_key=True).get_or_create(
         provider=provider, key_hash=key_hash
     )
     BrowserKey.objects.get_or_create(key_hash=entry.browser or key_hash, annotator=annotator)

@@ -44,7 +44,7 @@ def report(
         UnknownTask: The assignment is not of this sitting.
     """
     now = now or timezone.now()
-    round_ = Round.objects.select_for_update().get(pk=sitting.round_id)
+    round_ = Round.objects.select_for_update(no_key=True).get(pk=sitting.round_id)
     assignment = Assignment.objects.filter(sitting=sitting, public_id=assignment_id).first()
     if assignment is None:
         raise UnknownTask("this task does not belong to this sitting")
@@ -54,7 +54,7 @@ def report(
     if hides:
         _retire(round_, Q(pk=assignment.task_id), REPORTED, now)
     else:
-        held = list(Sitting.objects.filter(pk=sitting.pk).select_for_update())
+        held = list(Sitting.objects.filter(pk=sitting.pk).select_for_update(no_key=True))
         _replace(held, [assignment.task_id], now)
     return made
 
@@ -68,7 +68,7 @@ def retire(
     now: datetime | None = None,
 ) -> None:
     """Ask a task of nobody any more; answers are kept, waiting places get spares."""
-    locked = Round.objects.select_for_update().get(pk=round.pk)
+    locked = Round.objects.select_for_update(no_key=True).get(pk=round.pk)
     _retire(locked, Q(pk=task.pk), reason[:20] or RETIRED, now or timezone.now())
 
 
@@ -93,11 +93,11 @@ def top_up(*, round: Round, sittings: list[int], now: datetime | None = None) ->
     Returns:
         How many answers are asked for again.
     """
-    locked = Round.objects.select_for_update().get(pk=round.pk)
+    locked = Round.objects.select_for_update(no_key=True).get(pk=round.pk)
     fresh = list(
         Sitting.objects.filter(round=locked, pk__in=sittings, topped_up_at=None)
         .order_by("pk")
-        .select_for_update()
+        .select_for_update(no_key=True)
         .values_list("pk", flat=True)
     )
     answered = Assignment.objects.filter(
@@ -109,7 +109,12 @@ def top_up(*, round: Round, sittings: list[int], now: datetime | None = None) ->
     lost: dict[int, int] = {}
     for task_id in answered.values_list("task_id", flat=True):
         lost[task_id] = lost.get(task_id, 0) + 1
-    list(Task.objects.filter(pk__in=lost).order_by("pk").select_for_update().values_list("pk"))
+    list(
+        Task.objects.filter(pk__in=lost)
+        .order_by("pk")
+        .select_for_update(no_key=True)
+        .values_list("pk")
+    )
     for count in set(lost.values()):
         tasks = [task_id for task_id, n in lost.items() if n == count]
         Task.objects.filter(pk__in=tasks).update(target=F("target") + count)
@@ -124,7 +129,7 @@ def raise_target(*, round: Round, task: Task, by: int = 1) -> None:  # noqa: A00
     Raises:
         RoundNotReady: The number is not positive, or the task is no query of the round.
     """
-    Round.objects.select_for_update().get(pk=round.pk)
+    Round.objects.select_for_update(no_key=True).get(pk=round.pk)
     tasks = Task.objects.filter(pk=task.pk, round=round, role=TaskRole.QUERY)
     if by < 1 or not tasks.update(target=F("target") + by):
         raise RoundNotReady("only a query of this round can be asked of more people")
@@ -142,7 +147,7 @@ def _retire(round_: Round, which: Q, reason: str, now: datetime) -> None:
             pk__in=Assignment.objects.filter(task__in=tasks, state__in=WAITING).values("sitting")
         )
         .order_by("pk")
-        .select_for_update()
+        .select_for_update(no_key=True)
     )
     Task.objects.filter(pk__in=tasks).update(retired_reason=reason)
     _replace(touched, tasks, now)

@@ -26,7 +26,7 @@ def reword(*, round: Round, kind: WordingKind, text: str) -> int:  # noqa: A002
     Returns:
         The version that holds from now on.
     """
-    locked = Round.objects.select_for_update().get(pk=round.pk)
+    locked = Round.objects.select_for_update(no_key=True).get(pk=round.pk)
     field, counter = {
         WordingKind.GUIDELINES: ("guidelines", "guideline_version"),
         WordingKind.CONSENT: ("consent_text", "consent_version"),
