@@ -138,7 +138,7 @@ class ListView(ApiView):
     filter_backends: ClassVar[list[type]] = [DjangoFilterBackend]
     filterset_class: type | None = None
 
-    def get(self, _request: Request, **_kwargs: Any) -> Response:
+    def get(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
         """Give a page."""
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
         shown = self.get_serializer(self.told(page), many=True).data

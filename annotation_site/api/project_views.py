@@ -23,7 +23,8 @@ class _Projects:
     def with_role(self: Any) -> "QuerySet[Project]":
         """Give the projects with the role of the token's owner in each."""
         mine = self.projects().filter(memberships__user=self.token.owner)
-        return mine.annotate(role=F("memberships__role"))
+        found: QuerySet[Project] = mine.annotate(role=F("memberships__role"))
+        return found
 
 
 class ProjectList(_Projects, ListView):

@@ -4,6 +4,7 @@ import csv
 import io
 import string
 from datetime import UTC, datetime
+from typing import cast
 
 import pyarrow.parquet as pq
 import pytest
@@ -11,8 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from annotation_site.exports.csv_cells import READERS, WRITERS, guarded, unguarded
+from annotation_site.exports.source import Source
 from annotation_site.exports.tables import Column, Kind, Table
 from annotation_site.exports.writing import BATCH, write_table
+
+NOWHERE = cast("Source", None)
+"""For tables that read nothing."""
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 NASTY = st.one_of(
@@ -70,7 +75,7 @@ def test_what_is_written_is_read_back(tmp_path_factory, rows):
         name="t", words="", columns=COLUMNS, count=lambda _: len(rows), rows=lambda _: iter(rows)
     )
 
-    n_rows = write_table(table, None, folder, lambda _: None)
+    n_rows = write_table(table, NOWHERE, folder, lambda _: None)
 
     assert n_rows == len(rows)
     text = (folder / "t.csv").read_bytes().decode("utf-8")
@@ -91,7 +96,7 @@ def test_a_cell_stays_one_cell(tmp_path, text):
         name="t", words="", columns=COLUMNS[:1], count=lambda _: 1, rows=lambda _: iter([(text,)])
     )
 
-    write_table(table, None, tmp_path, lambda _: None)
+    write_table(table, NOWHERE, tmp_path, lambda _: None)
 
     with (tmp_path / "t.csv").open(newline="", encoding="utf-8") as file:
         assert list(csv.reader(file)) == [["text"], [text]]
@@ -108,7 +113,7 @@ def test_a_batch_boundary_loses_nothing(tmp_path):
     )
     told: list[int] = []
 
-    assert write_table(table, None, tmp_path, told.append) == len(rows)
+    assert write_table(table, NOWHERE, tmp_path, told.append) == len(rows)
 
     assert told == [*range(BATCH, len(rows), BATCH), len(rows)]
     assert pq.ParquetFile(tmp_path / "t.parquet").num_row_groups == len(told)

@@ -40,12 +40,17 @@ class Silent:
         assert 0 <= done <= total
 
 
+def job_of(export):
+    assert export.job is not None
+    return export.job
+
+
 @pytest.fixture
 def export(answered, mira):
     made = services.ask_for_export(round=answered, asked_by=mira)
-    run_job.call(made.job.pk)
+    run_job.call(job_of(made).pk)
     made.refresh_from_db()
-    assert made.job.state == JobState.DONE, made.job.traceback
+    assert job_of(made).state == JobState.DONE, job_of(made).traceback
     return made
 
 
@@ -92,7 +97,7 @@ def test_every_version_of_every_answer_is_there_and_stands_as_it_should(export, 
 def test_surplus_is_told_apart(answered, mira):
     Response.objects.filter(answer="cannot_tell").update(surplus=True)
     export = services.ask_for_export(round=answered, asked_by=mira)
-    run_job.call(export.job.pk)
+    run_job.call(job_of(export).pk)
 
     found = {r["answer"]: r for r in records(export, "responses")}
 
@@ -196,10 +201,10 @@ def test_label_studio_gets_what_its_importer_takes(export, answered):
 
 def test_a_round_without_answers_gives_empty_tables(project, mira, open_round):
     export = services.ask_for_export(round=open_round, asked_by=mira)
-    run_job.call(export.job.pk)
+    run_job.call(job_of(export).pk)
 
-    export.job.refresh_from_db()
-    assert export.job.state == JobState.DONE, export.job.traceback
+    job_of(export).refresh_from_db()
+    assert job_of(export).state == JobState.DONE, job_of(export).traceback
     assert records(export, "responses") == []
     assert len(records(export, "posteriors")) == 12
     assert pq.read_schema(path_of(export, "responses.parquet")).names == [
@@ -259,8 +264,12 @@ def test_cancelled_in_the_middle_it_leaves_nothing(answered, mira, monkeypatch):
 
         return count
 
+    def cancel():
+        jobs.cancel(job_of(export))
+        connection.close()
+
     def making_thread_cancels():
-        thread = threading.Thread(target=lambda: (jobs.cancel(export.job), connection.close()))
+        thread = threading.Thread(target=cancel)
         thread.start()
         thread.join()
 
@@ -271,10 +280,10 @@ def test_cancelled_in_the_middle_it_leaves_nothing(answered, mira, monkeypatch):
         "tables_of",
         lambda round_: tuple(replace(t, count=cancel_at(t)) for t in tables_of(round_)),
     )
-    run_job.call(export.job.pk)
+    run_job.call(job_of(export).pk)
 
-    export.job.refresh_from_db()
-    assert export.job.state == JobState.CANCELLED
+    job_of(export).refresh_from_db()
+    assert job_of(export).state == JobState.CANCELLED
     assert "posteriors" not in begun
     assert not ExportFile.objects.exists()
     assert list((settings.MEDIA_ROOT / "exports" / "made").iterdir()) == []
@@ -287,11 +296,11 @@ def test_a_full_disk_is_told_and_leaves_nothing(answered, mira, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(making, "write_document", full)
-    run_job.call(export.job.pk)
+    run_job.call(job_of(export).pk)
 
-    export.job.refresh_from_db()
-    assert export.job.state == JobState.FAILED
-    assert "No space left" in export.job.error
+    job_of(export).refresh_from_db()
+    assert job_of(export).state == JobState.FAILED
+    assert "No space left" in job_of(export).error
     assert list((settings.MEDIA_ROOT / "exports" / "made").iterdir()) == []
 
 
