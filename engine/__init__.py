@@ -6,7 +6,9 @@ Read from the bottom up the packages are the pipeline; a layer imports only what
     pipeline      the settings, the stages in order, running and resuming them
     training      refit a head, fine-tune all layers, the retraining routes
     simulation    the annotator of the benchmarks, who knows the true regions
-    evaluation    accuracy by group, attention against true regions
+    slicing       slices without metadata, marks on them and how these spread
+    inversion     a picture of what a slice's attention rests on
+    evaluation    accuracy by group, attention against true regions, core sensitivity
     curation      screening, disentangling, allocation, the balanced subset, core masks
     attention     extraction in one pass, pooling, the attention space
     labeling      queries, votes, attention labels, spreading them to every image

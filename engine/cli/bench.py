@@ -10,10 +10,14 @@ from rich.table import Table
 
 from engine.cli.console import ConsoleWatcher
 from engine.cli.mitigation import mitigation, results
+from engine.cli.slicing import corm, inversion, propagation
 
 bench_app = typer.Typer(help="Measure speed and effect.", no_args_is_help=True)
 bench_app.command()(mitigation)
 bench_app.command()(results)
+bench_app.command()(propagation)
+bench_app.command()(corm)
+bench_app.command()(inversion)
 
 
 @bench_app.callback()

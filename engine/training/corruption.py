@@ -222,7 +222,7 @@ def corrupted_features(
         return add_noise(
             images,
             noise_masks(maps[part], size),
-            _draws(seed, rows[part].tolist(), size),
+            noise_draws(seed, rows[part].tolist(), size),
             classifier.preprocessing,
             sigma=config.sigma,
         )
@@ -239,8 +239,17 @@ def corrupted_features(
     return CorruptedFeatures(rows=rows.astype(np.int64), features=features)
 
 
-def _draws(seed: int, rows: Sequence[int], size: int) -> Float32[torch.Tensor, "b 3 s s"]:
-    """Draw each row's noise from its own stream."""
+def noise_draws(seed: int, rows: Sequence[int], size: int) -> Float32[torch.Tensor, "b 3 s s"]:
+    """Draw each row's noise from its own stream, so that batches do not matter.
+
+    Args:
+        seed: Of the noise, at least 0.
+        rows: Rows of the manifest.
+        size: Side of the pictures in pixels.
+
+    Returns:
+        Standard normal draws.
+    """
     draws = [
         np.random.default_rng([seed, row]).standard_normal((3, size, size), dtype=np.float32)
         for row in rows

@@ -1,0 +1,381 @@
+"""Noise on spurious slices, retraining, and what a classifier rests on before and after (CoRM).
+
+Three classifiers by one recipe, that of the classifier under study; only the training pictures
+differ. `baseline` sees them clean. For `annotation` the pictures of slices that were marked
+spurious have noise where the attention lies, for `propagation` those of all slices whose propagated
+score is below one half. Judged by true masks: noise off the object, noise on it.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float32, Int
+
+from engine.artifacts.recipe import Recipe
+from engine.artifacts.store import ArtifactStore
+from engine.attention.presets import check_range
+from engine.benches.mitigation.subject import Subject, prepare
+from engine.benches.slicing.ground import (
+    Ground,
+    coordinates_of,
+    cut_into,
+    kept,
+    lay_ground,
+    oracle_marks,
+)
+from engine.data.manifest import Split
+from engine.data.regions import object_region
+from engine.evaluation.sensitivity import CoreSensitivity, core_sensitivity
+from engine.models.classifier import Classifier
+from engine.pipeline.pipeline import Watcher
+from engine.randomness import integer_seed
+from engine.slicing.marks import Mark, MarkKind
+from engine.slicing.propagation import marking_map, next_slices, slice_scores
+from engine.training.corruption import (
+    CormConfig,
+    CorruptedFeatures,
+    NoisyAttention,
+    corrupted_features,
+)
+from engine.training.frozen import passes
+from engine.training.last_layer import Head, LastLayerConfig, fit_head
+from engine.training.loop import FineTuneConfig, fine_tune
+from engine.training.sensitivity import Side, core_of_regions, noise_on, noisy_features
+
+ARMS = ("baseline", "annotation", "propagation")
+FIGURES = ("clean", "core", "spurious", "rcs")
+
+
+def _tuning() -> FineTuneConfig:
+    # noise moves the statistics of a whole batch: with them in training the network collapses
+    return FineTuneConfig(train_batch_norm=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CormOrder:
+    """What to measure.
+
+    Attributes:
+        data: The data set's name.
+        table: Its settings.
+        seeds: Seeds, from 0; each lays the map out, cuts and draws noise anew.
+        split: What is judged.
+        n_slices: Slices of the training images.
+        marks: How many of them are looked at, in the guided order.
+        draws: Draws of noise over the judged pictures.
+        corm: The noise on training pictures, and whether it is beside the clean ones.
+        c: Inverse strength of the heads' regularisation; 0: that of the classifier under study.
+        finetune: Train all layers instead of the last.
+        tuning: How, then.
+    """
+
+    data: str
+    table: Mapping[str, Any]
+    seeds: int = 3
+    split: Split = Split.TEST
+    n_slices: int = 46
+    marks: int = 12
+    draws: int = 3
+    corm: CormConfig = field(default_factory=CormConfig)
+    c: float = 0.0
+    finetune: bool = False
+    tuning: FineTuneConfig = field(default_factory=_tuning)
+
+    def __post_init__(self) -> None:
+        for name in ("seeds", "marks", "draws"):
+            check_range(name, getattr(self, name), low=1)
+        check_range("n_slices", self.n_slices, low=2)
+        check_range("c", self.c, low=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class NoisySplit:
+    """Frozen features of the judged pictures under one draw of noise.
+
+    Attributes:
+        off_core: Noise off the object.
+        on_core: Noise on the object.
+    """
+
+    off_core: Float32[np.ndarray, "m d"]
+    on_core: Float32[np.ndarray, "m d"]
+
+
+def measure_corm(order: CormOrder, store: ArtifactStore, watcher: Watcher) -> dict[str, Any]:
+    """Retrain and judge, seed by seed.
+
+    Args:
+        order: What to measure.
+        store: Where extraction, vectors, coordinates and noisy features are kept.
+        watcher: Told of stages and progress.
+
+    Returns:
+        A JSON object.
+
+    Raises:
+        EngineError: The data set cannot be used.
+    """
+    subject = prepare(order.data, order.table, store, watcher)
+    ground = lay_ground(subject, Split.TRAIN, store, watcher)
+    judge = _tuned_judge(order, subject, watcher) if order.finetune else None
+    judge = judge or _head_judge(order, subject, store, watcher)
+    runs: list[dict[str, CoreSensitivity]] = []
+    facts: list[dict[str, Any]] = []
+    for seed in range(order.seeds):
+        flagged, fact = _flagged(order, ground, store, seed)
+        facts.append({"seed": seed, **fact})
+        runs.append({})
+        for arm in ARMS:
+            watcher.stage_started(f"seed {seed}, {arm}", cached=False)
+            runs[-1][arm] = judge(flagged[arm], seed)
+    return {
+        "data": order.data,
+        "split": order.split.value,
+        "mode": "finetune" if order.finetune else "head",
+        "sigma": order.corm.sigma,
+        "beside": order.corm.beside,
+        "c": None if order.finetune else _c(order, subject),
+        "draws": order.draws,
+        "marks": order.marks,
+        "slices": order.n_slices,
+        **{arm: _summary([run[arm] for run in runs]) for arm in ARMS},
+        "seeds": facts,
+    }
+
+
+def _summary(found: list[CoreSensitivity]) -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for name in FIGURES:
+        values = [float(getattr(one, name)) for one in found]
+        out[name] = {
+            "mean": round(float(np.mean(values)), 5),
+            "std": round(float(np.std(values, ddof=1)) if len(values) > 1 else 0.0, 5),
+            "per_seed": [round(value, 5) for value in values],
+        }
+    return out
+
+
+def _flagged(
+    order: CormOrder, ground: Ground, store: ArtifactStore, seed: int
+) -> tuple[dict[str, Int[np.ndarray, " _"]], dict[str, Any]]:
+    """Cut the training images, mark slices in the guided order, and give each arm's rows."""
+    points = coordinates_of(ground, "attention_space", Split.TRAIN, store, seed=seed)
+    slices = cut_into(ground, points, order.n_slices, seed=seed).slices
+    truth = oracle_marks(slices, ground.spurious)
+    prepared = marking_map(slices, points, ground.predicted)
+    marks: dict[int, Mark] = {}
+    while len(marks) < order.marks and (proposed := next_slices(slices, marks, prepared)):
+        marks[proposed[0]] = truth[proposed[0]]
+    index = slices.index()
+    numbers = np.array(slices.numbers)
+    marked = np.array([n for n, m in marks.items() if m.kind is MarkKind.SPURIOUS], dtype=np.int64)
+    low = numbers[slice_scores(slices, marks, prepared).scores < 0.5]
+    live = ~np.asarray(ground.subject.extraction.dead_predicted)[ground.rows]
+
+    def rows(chosen: Int[np.ndarray, " _"]) -> Int[np.ndarray, " _"]:
+        inside: Bool[np.ndarray, " m"] = np.isin(numbers[index], chosen) & live
+        return np.sort(ground.rows[inside])
+
+    flagged = {
+        "baseline": np.zeros(0, dtype=np.int64),
+        "annotation": rows(marked),
+        "propagation": rows(low),
+    }
+    right = {
+        arm: _share(ground.spurious[np.isin(ground.rows, own)]) for arm, own in flagged.items()
+    }
+    fact = {
+        "marked": len(marks),
+        "marked_spurious": len(marked),
+        "slices_flagged": len(low),
+        "images_flagged": {arm: len(own) for arm, own in flagged.items()},
+        "truly_spurious_share": {"all": _share(ground.spurious), **right},
+    }
+    return flagged, fact
+
+
+def _share(values: Bool[np.ndarray, " _"]) -> float | None:
+    return round(float(values.mean()), 4) if len(values) else None
+
+
+Judge = Callable[[Int[np.ndarray, " k"], int], CoreSensitivity]
+
+
+def _c(order: CormOrder, subject: Subject) -> float:
+    return order.c or subject.config.classifier.c
+
+
+def _head_judge(
+    order: CormOrder, subject: Subject, store: ArtifactStore, watcher: Watcher
+) -> Judge:
+    """Give what refits the last layer with some rows' pictures under noise, and judges it."""
+    rows = subject.manifest.rows_of(order.split)
+    train = subject.manifest.rows_of(Split.TRAIN)
+    noisy = _noisy_splits(order, subject, rows, store, watcher)
+    every = np.asarray(subject.extraction.features)
+    config = LastLayerConfig(class_balanced=False)
+
+    def judge(flagged: Int[np.ndarray, " k"], seed: int) -> CoreSensitivity:
+        features, labels = every[train].copy(), subject.manifest.labels[train]
+        if len(flagged):
+            made = _corrupted(order, subject, flagged, store, watcher, seed)
+            if order.corm.beside:
+                features = np.concatenate([features, made])
+                labels = np.concatenate([labels, subject.manifest.labels[flagged]])
+            else:
+                features[np.searchsorted(train, flagged)] = made
+        names = subject.manifest.class_names
+        head = fit_head(features, labels, config, _c(order, subject), class_names=names)
+        return core_sensitivity(
+            subject.manifest.labels[rows],
+            _classes(head, every[rows]),
+            [_classes(head, np.asarray(one.off_core)) for one in noisy],
+            [_classes(head, np.asarray(one.on_core)) for one in noisy],
+        )
+
+    return judge
+
+
+def _classes(head: Head, features: Float32[np.ndarray, "m d"]) -> Int[np.ndarray, " m"]:
+    return head.logits(features).argmax(axis=1)
+
+
+def _corrupted(
+    order: CormOrder,
+    subject: Subject,
+    flagged: Int[np.ndarray, " k"],
+    store: ArtifactStore,
+    watcher: Watcher,
+    seed: int,
+) -> Float32[np.ndarray, "k d"]:
+    """Give features of the flagged training pictures with noise where the attention lies."""
+    noise = integer_seed(seed, "corruption of slices")
+    recipe = Recipe(
+        kind="slice_corruption",
+        version=1,
+        config={
+            "rows": hashlib.sha256(np.ascontiguousarray(flagged).tobytes()).hexdigest(),
+            "sigma": order.corm.sigma,
+        },
+        inputs={"extraction": subject.given["extraction"].key},
+        seed=noise,
+    )
+    maps = np.asarray(subject.extraction.maps_predicted)[flagged]
+
+    def make() -> CorruptedFeatures:
+        return corrupted_features(
+            subject.manifest,
+            subject.classifier,
+            flagged,
+            maps,
+            order.corm,
+            subject.config.extraction,
+            seed=noise,
+            on_progress=watcher.progress,
+        )
+
+    return np.asarray(kept(store, recipe, CorruptedFeatures, make).features)
+
+
+def _noisy_splits(
+    order: CormOrder,
+    subject: Subject,
+    rows: Int[np.ndarray, " m"],
+    store: ArtifactStore,
+    watcher: Watcher,
+) -> list[NoisySplit]:
+    """Give frozen features of the judged pictures under each draw of noise."""
+    core = core_of_regions(lambda row: object_region(subject.manifest, row))
+    found: list[NoisySplit] = []
+    for draw in range(order.draws):
+        seeds = {side: integer_seed(draw, f"noise {side}") for side in Side}
+        recipe = Recipe(
+            kind="noisy_features",
+            version=1,
+            config={"split": order.split.value, "sigma": order.corm.sigma},
+            inputs={"extraction": subject.given["extraction"].key},
+            seed=draw,
+        )
+        watcher.stage_started(f"noise, draw {draw}", cached=store.has(recipe))
+
+        def make(seeds: Mapping[Side, int] = seeds) -> NoisySplit:
+            off, on = (
+                noisy_features(
+                    subject.manifest,
+                    subject.classifier,
+                    rows,
+                    side,
+                    core,
+                    subject.config.extraction,
+                    sigma=order.corm.sigma,
+                    seed=seeds[side],
+                    on_progress=watcher.progress,
+                )
+                for side in Side
+            )
+            return NoisySplit(off_core=off, on_core=on)
+
+        found.append(kept(store, recipe, NoisySplit, make))
+    return found
+
+
+def _tuned_judge(order: CormOrder, subject: Subject, watcher: Watcher) -> Judge:
+    """Give what trains all layers with some rows' pictures under noise, and judges it."""
+    manifest = subject.manifest
+    rows, train = manifest.rows_of(order.split), manifest.rows_of(Split.TRAIN)
+    core = core_of_regions(lambda row: object_region(manifest, row))
+
+    def judge(flagged: Int[np.ndarray, " k"], seed: int) -> CoreSensitivity:
+        noise = NoisyAttention(
+            rows=flagged,
+            maps=np.asarray(subject.extraction.maps_predicted)[flagged],
+            preprocessing=subject.classifier.preprocessing,
+            config=order.corm,
+        )
+        tuned, _history = fine_tune(
+            subject.classifier,
+            manifest,
+            train,
+            np.zeros(0, dtype=np.int64),
+            order.tuning,
+            alteration=noise if len(flagged) else None,
+            seed=integer_seed(seed, "fine-tuning on slices"),
+            on_progress=watcher.progress,
+        )
+        looks = {
+            side: [
+                _predicted(tuned, subject, rows, side, core, order, draw)
+                for draw in range(order.draws)
+            ]
+            for side in Side
+        }
+        clean = _predicted(tuned, subject, rows, None, core, order, 0)
+        return core_sensitivity(
+            manifest.labels[rows], clean, looks[Side.OFF_CORE], looks[Side.ON_CORE]
+        )
+
+    return judge
+
+
+def _predicted(
+    tuned: Classifier,
+    subject: Subject,
+    rows: Int[np.ndarray, " m"],
+    side: Side | None,
+    core: Callable[[int, int], np.ndarray],
+    order: CormOrder,
+    draw: int,
+) -> Int[np.ndarray, " m"]:
+    change = None
+    if side is not None:
+        seed = integer_seed(draw, f"noise {side}")
+        change = noise_on(side, core, rows, tuned, sigma=order.corm.sigma, seed=seed)
+    config = subject.config.extraction
+    found = [
+        seen.logits.argmax(dim=1).cpu().numpy()
+        for seen in passes(subject.manifest, tuned, rows, config, change=change)
+    ]
+    return np.concatenate(found)

@@ -1,0 +1,1 @@
+"""Feature inversion: a picture of what a slice's attention rests on."""

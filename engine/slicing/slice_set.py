@@ -1,0 +1,385 @@
+"""A partition of images into named slices, and the ways to change it: each gives a new version.
+
+Nothing is edited in place. A set holds the changes that led to it, so that the first set and its
+changes give every version again, and undoing is taking an earlier one. Numbers of slices are never
+used twice: a mark on slice 7 cannot become a mark on something else.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from engine.errors import InvalidInput, MisalignedRows
+
+_STEPS = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slice:
+    """One slice.
+
+    Attributes:
+        number: Its number, never used again in later versions.
+        name: What people call it.
+    """
+
+    number: int
+    name: str
+
+
+class ChangeKind(StrEnum):
+    """How one version follows from another."""
+
+    MERGE = "merge"
+    SPLIT = "split"
+    RENAME = "rename"
+    LASSO = "lasso"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One change, as an event that can be stored and done again.
+
+    Attributes:
+        kind: What was done.
+        slices: The slices it was done to.
+        name: The name given; empty where the names are made.
+        members: Which images, for `lasso` (all drawn round) and `split` (those of the second
+            part): positions in the set's rows, rising.
+    """
+
+    kind: ChangeKind
+    slices: tuple[int, ...]
+    name: str = ""
+    members: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SliceSet:
+    """One version of a partition: every image is in exactly one slice, and none is empty.
+
+    Attributes:
+        rows: The images' rows in the manifest.
+        assignment: The number of each image's slice.
+        slices: The slices, by rising number.
+        next_number: The number of the next slice that is made.
+        changes: What led from the first version to this one.
+    """
+
+    rows: Int[np.ndarray, " m"]
+    assignment: Int[np.ndarray, " m"]
+    slices: tuple[Slice, ...]
+    next_number: int
+    changes: tuple[Change, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.rows) != len(self.assignment):
+            raise MisalignedRows(
+                f"{len(self.rows)} rows, but {len(self.assignment)} of them have a slice"
+            )
+        used = np.unique(self.assignment).tolist()
+        numbers = [one.number for one in self.slices]
+        if numbers != used:
+            raise InvalidInput(
+                f"slices must be numbered as the images' assignment says and none be empty, got "
+                f"{numbers} for {used}"
+            )
+        if numbers and numbers[-1] >= self.next_number:
+            raise InvalidInput(f"slice {numbers[-1]} is not below the next number")
+
+    @property
+    def version(self) -> int:
+        """Give the version, 0 for the set as found."""
+        return len(self.changes)
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """Give the numbers of the slices, rising."""
+        return tuple(one.number for one in self.slices)
+
+    def __len__(self) -> int:
+        return len(self.slices)
+
+    def index(self) -> Int[np.ndarray, " m"]:
+        """Give each image's slice as a place in `slices`."""
+        places: np.ndarray = np.searchsorted(
+            np.array(self.numbers, dtype=np.int64), self.assignment
+        )
+        return places
+
+    def sizes(self) -> Int[np.ndarray, " k"]:
+        """Give the number of images of each slice, in the order of `slices`."""
+        counts: np.ndarray = np.bincount(self.index(), minlength=len(self.slices))
+        return counts
+
+    def members(self, number: int) -> Int[np.ndarray, " s"]:
+        """Give the positions of a slice's images.
+
+        Raises:
+            InvalidInput: There is no such slice.
+        """
+        self._check([number])
+        return np.flatnonzero(self.assignment == number)
+
+    def named(self, number: int) -> Slice:
+        """Give a slice by its number.
+
+        Raises:
+            InvalidInput: There is no such slice.
+        """
+        self._check([number])
+        return self.slices[self.numbers.index(number)]
+
+    def _check(self, wanted: Sequence[int]) -> None:
+        for number in wanted:
+            if number not in self.numbers:
+                raise InvalidInput(
+                    f"there is no slice {number} in version {self.version}; reload the slices"
+                )
+
+
+def first_set(rows: Int[np.ndarray, " m"], labels: Int[np.ndarray, " m"]) -> SliceSet:
+    """Make version 0 of a partition.
+
+    Args:
+        rows: The images' rows in the manifest.
+        labels: A cluster of each image, from 0 without gaps.
+
+    Returns:
+        The set; slices are numbered and named by their cluster.
+
+    Raises:
+        InvalidInput: A cluster is empty.
+    """
+    n = int(labels.max(initial=-1)) + 1
+    return SliceSet(
+        rows=rows.astype(np.int64),
+        assignment=labels.astype(np.int64),
+        slices=tuple(Slice(number=number, name=f"Slice {number}") for number in range(n)),
+        next_number=n,
+    )
+
+
+def rename(slices: SliceSet, number: int, name: str) -> SliceSet:
+    """Give a slice another name.
+
+    Raises:
+        InvalidInput: There is no such slice, or the name is empty or taken.
+    """
+    return apply(slices, Change(kind=ChangeKind.RENAME, slices=(number,), name=name.strip()))
+
+
+def merge(slices: SliceSet, numbers: Sequence[int], name: str = "") -> SliceSet:
+    """Make one slice of several.
+
+    Args:
+        slices: The set.
+        numbers: At least two slices of it.
+        name: Of the new slice; made of its number if left out.
+
+    Returns:
+        The next version.
+
+    Raises:
+        InvalidInput: There are fewer than two, one of them is not there, or the name is taken.
+    """
+    chosen = tuple(sorted(set(numbers)))
+    return apply(slices, Change(kind=ChangeKind.MERGE, slices=chosen, name=name.strip()))
+
+
+def split(slices: SliceSet, number: int, coordinates: Float[np.ndarray, "m 2"]) -> SliceSet:
+    """Cut a slice in two along the line between the means of its halves (2-means in the plane).
+
+    Args:
+        slices: The set.
+        number: A slice of it.
+        coordinates: As plotted, of all images of the set.
+
+    Returns:
+        The next version.
+
+    Raises:
+        InvalidInput: All its images are in one place.
+    """
+    members = slices.members(number)
+    second = halves(coordinates[members])
+    if not second.any():
+        raise InvalidInput(
+            f"the {len(members)} images of slice {number} are all in one place; nothing to split"
+        )
+    part = tuple(members[second].tolist())
+    return apply(slices, Change(kind=ChangeKind.SPLIT, slices=(number,), members=part))
+
+
+def lasso(slices: SliceSet, members: Int[np.ndarray, " s"], name: str = "") -> SliceSet:
+    """Make a slice of the images that somebody drew round, whatever slices they were in.
+
+    Args:
+        slices: The set.
+        members: Positions in the set's rows, at least one.
+        name: Of the new slice; made of its number if left out.
+
+    Returns:
+        The next version; slices that lost all images are gone.
+
+    Raises:
+        InvalidInput: No image is chosen, one is not there, or the name is taken.
+    """
+    drawn = tuple(np.unique(members).tolist())
+    touched = (
+        tuple(np.unique(slices.assignment[list(drawn)]).tolist())
+        if drawn and drawn[0] >= 0 and drawn[-1] < len(slices.rows)
+        else ()
+    )
+    return apply(
+        slices, Change(kind=ChangeKind.LASSO, slices=touched, name=name.strip(), members=drawn)
+    )
+
+
+def apply(slices: SliceSet, change: Change) -> SliceSet:
+    """Do one change; the four verbs above and `replay` come through here.
+
+    Args:
+        slices: The set that the change was made to.
+        change: The change.
+
+    Returns:
+        The next version.
+
+    Raises:
+        InvalidInput: The change does not fit the set.
+    """
+    slices._check(change.slices)
+    _check_fits(slices, change)
+    names = {one.number: one.name for one in slices.slices}
+    assignment, number = slices.assignment.copy(), slices.next_number
+    if change.kind is ChangeKind.RENAME:
+        names[change.slices[0]] = change.name
+    elif change.kind is ChangeKind.SPLIT:
+        old = change.slices[0]
+        assignment[assignment == old] = number
+        assignment[list(change.members)] = number + 1
+        names[number], names[number + 1] = f"Slice {number}", f"Slice {number + 1}"
+        number += 2
+    else:
+        merged = np.isin(assignment, change.slices)
+        if change.kind is ChangeKind.LASSO:
+            merged = np.zeros(len(assignment), dtype=bool)
+            merged[list(change.members)] = True
+        assignment[merged] = number
+        names[number] = change.name or f"Slice {number}"
+        number += 1
+    left = np.unique(assignment).tolist()
+    _check_names([names[one] for one in left])
+    return SliceSet(
+        rows=slices.rows,
+        assignment=assignment,
+        slices=tuple(Slice(number=one, name=names[one]) for one in left),
+        next_number=number,
+        changes=(*slices.changes, change),
+    )
+
+
+def _check_fits(slices: SliceSet, change: Change) -> None:
+    """Refuse changes that mean nothing."""
+    members = np.array(change.members, dtype=np.int64)
+    if len(members) and not (members[0] >= 0 and members[-1] < len(slices.rows)):
+        raise InvalidInput(
+            f"images are numbered 0 to {len(slices.rows) - 1} here, got {members[0]} to "
+            f"{members[-1]}; reload the slices"
+        )
+    if change.kind is ChangeKind.RENAME and not change.name:
+        raise InvalidInput("a slice needs a name; give one of at least one letter")
+    if change.kind is ChangeKind.MERGE and len(change.slices) < 2:
+        raise InvalidInput(f"merging takes at least two slices, got {len(change.slices)}")
+    if change.kind is ChangeKind.LASSO and not len(members):
+        raise InvalidInput("no image lies inside the lasso; draw it round at least one")
+    if change.kind is ChangeKind.SPLIT:
+        inside = slices.members(change.slices[0])
+        if not len(members) or not np.isin(members, inside).all() or len(members) == len(inside):
+            raise InvalidInput(
+                f"splitting slice {change.slices[0]} takes some of its {len(inside)} images, but "
+                "not all, and none of others"
+            )
+
+
+def _check_names(names: Sequence[str]) -> None:
+    """Refuse two slices of one name."""
+    taken = {name for name in names if names.count(name) > 1}
+    if taken:
+        raise InvalidInput(f"the name {min(taken)!r} is taken by another slice; choose another")
+
+
+def replay(first: SliceSet, changes: Sequence[Change]) -> SliceSet:
+    """Do changes again, one after the other.
+
+    Args:
+        first: The set that the first of them was made to.
+        changes: The changes.
+
+    Returns:
+        The version they lead to.
+
+    Raises:
+        InvalidInput: A change does not fit.
+    """
+    for change in changes:
+        first = apply(first, change)
+    return first
+
+
+def change_to_json(change: Change) -> dict[str, Any]:
+    """Give a change as a JSON value."""
+    return {
+        "kind": change.kind.value,
+        "slices": list(change.slices),
+        "name": change.name,
+        "members": list(change.members),
+    }
+
+
+def change_from_json(value: Mapping[str, Any]) -> Change:
+    """Read a change back.
+
+    Raises:
+        InvalidInput: It is not one.
+    """
+    try:
+        return Change(
+            kind=ChangeKind(value["kind"]),
+            slices=tuple(int(number) for number in value["slices"]),
+            name=str(value["name"]),
+            members=tuple(int(member) for member in value["members"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise InvalidInput(f"this is no change of slices ({error}): {value!r}") from error
+
+
+def halves(points: Float[np.ndarray, "s 2"]) -> np.ndarray:
+    """Cut points in two by 2-means, started at the ends of their longest axis.
+
+    Args:
+        points: At least one.
+
+    Returns:
+        True for the points of the second half; nowhere where all are in one place.
+    """
+    exact = points.astype(np.float64)
+    moved = exact - exact.mean(axis=0)
+    axis = np.linalg.svd(moved.T @ moved)[0][:, 0]
+    along = moved @ axis
+    second = along > 0.5 * (along.min() + along.max())
+    if along.max() - along.min() <= 1e-12 * (1.0 + np.abs(exact).max()):
+        return np.zeros(len(points), dtype=bool)
+    for _ in range(_STEPS):
+        centres = np.stack([exact[~second].mean(axis=0), exact[second].mean(axis=0)])
+        distances = ((exact[:, None] - centres) ** 2).sum(axis=2)
+        again = distances[:, 1] < distances[:, 0]
+        if (again == second).all() or again.all() or not again.any():
+            break
+        second = again
+    return second
