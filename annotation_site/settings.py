@@ -48,6 +48,7 @@ INSTALLED_APPS = [
     "annotation_site.jobs",
     "annotation_site.panels",
     "annotation_site.review",
+    "annotation_site.live",
     "annotation_site.exports",
     "annotation_site.api",
     "annotation_site.demo",

@@ -15,6 +15,7 @@ from annotation_site.exports import urls as export_urls
 from annotation_site.jobs import project_urls as registration_urls
 from annotation_site.jobs import round_urls
 from annotation_site.jobs import urls as job_urls
+from annotation_site.live import urls as live_urls
 from annotation_site.panels import sitting_urls
 from annotation_site.panels import urls as panel_urls
 from annotation_site.projects import urls as member_urls
@@ -39,6 +40,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     _namespace("annotation", sitting_urls, annotator_urls, round_urls),
     _namespace("jobs", job_urls),
     _namespace("quality", quality_urls),
+    _namespace("live", live_urls),
     _namespace("panels", panel_urls),
     _namespace("review", result_urls),
     _namespace("exports", export_urls),

@@ -28,7 +28,9 @@ from annotation_site.quality import votes as counted
 from engine.artifacts.codecs import to_json
 from engine.artifacts.provenance import provenance
 from engine.artifacts.store import ArtifactStore, full_disk_explained
+from engine.attention.clustering import k_means
 from engine.attention.sightings import look_at
+from engine.data.manifest import Split
 from engine.data.pictures import encode_webp, open_picture
 from engine.errors import InvalidInput
 from engine.labeling.votes import Answer, Vote, VoteTable
@@ -39,8 +41,11 @@ from engine.pipeline.run import Run
 DATASET_INFO = "dataset.json"
 PRACTICE_CANDIDATES = 6
 MOST_TRIED = 60
+ENVIRONMENTS = 4
+"""Environment clusters of the live view, where a round's settings leave their number to the data."""
 PUBLISH_RESULT = "annotation_site.review.services.publish_result"
 PUBLISH_TRIAL = "annotation_site.review.services.publish_trial"
+KEEP_SPACE = "annotation_site.live.services.keep_space"
 """By name: what shows results lies above this app."""
 
 
@@ -141,6 +146,7 @@ def _prepare(job: Job, watcher: JobWatcher) -> dict[str, Any]:
     taken = (*asked, *(query.row for query in queries))
     spare = _run_with_budget(job.project, watcher, PRACTICE_CANDIDATES, taken)
     keys = dict(job.project.dataset.images.values_list("row", "pk"))
+    _keep_space(round_, run)
     rounds.finish_preparing(
         round=round_,
         tasks=[rounds.PickedTask(image_id=keys[q.row], cluster=q.cluster) for q in queries],
@@ -148,6 +154,23 @@ def _prepare(job: Job, watcher: JobWatcher) -> dict[str, Any]:
         queries_key=run.ensure("queries").key,
     )
     return {"images": len(queries)}
+
+
+def _keep_space(round_: Round, run: Run) -> None:
+    """Leave the training images' places for the live view, which spreads answers without torch."""
+    space, manifest, config = run.load("space"), run.load("manifest"), run.config
+    rows = np.asarray(space.rows)
+    trained = manifest.splits[rows] == Split.TRAIN.value
+    environment = np.asarray(space.environment)[trained]
+    n_clusters = min(config.disentangling.environment_k or ENVIRONMENTS, len(environment))
+    import_string(KEEP_SPACE)(
+        round=round_,
+        rows=rows[trained],
+        classes=manifest.labels[rows[trained]],
+        environments=k_means(environment, n_clusters, seed=config.seed).labels,
+        coordinates=np.asarray(space.core)[trained],
+        spreading=config.spreading,
+    )
 
 
 def _run_with_budget(

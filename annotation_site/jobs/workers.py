@@ -22,8 +22,8 @@ log = logging.getLogger(__name__)
 
 BEAT_SECONDS = 5.0
 RESCUE_SECONDS = 15.0
-CHORES = ("annotation_site.panels.chores.send_due",)
-"""What else is looked after, by name: it lies above this app. A chore only puts work into the queue."""
+CHORES = ("annotation_site.panels.chores.send_due", "annotation_site.live.chores.send_due")
+"""What else is looked after, by name: they lie above this app. A chore only puts work into the queue."""
 FORGET_AFTER = timedelta(days=1)
 
 

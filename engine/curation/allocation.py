@@ -11,7 +11,7 @@ from engine.attention.presets import check_option, preset_options
 from engine.attention.space import AttentionSpace
 from engine.curation.disentangling import FeatureGroups
 from engine.errors import InvalidInput
-from engine.labeling.shares import largest_remainder
+from engine.labeling.shares import largest_remainder, share_by_stratum
 
 __all__ = [
     "Allocation",
@@ -138,7 +138,7 @@ def allocate(
         weights = np.ones(len(cells))
         if chosen.weights == "effective_size" and importance is not None:
             weights = np.sqrt(effective_sizes(importance[kept], cell_of.reshape(-1)))
-        shares, allotted = _by_stratum(strata, weights, available, size)
+        shares, allotted = share_by_stratum(strata, weights, available, size)
     else:
         joint = spread_weights(
             space.core[kept],
@@ -175,30 +175,6 @@ def effective_sizes(
     squares = np.bincount(cell_of, weights=scaled**2)
     sizes: np.ndarray = np.where(squares > 0, total**2 / np.where(squares > 0, squares, 1.0), 0.0)
     return sizes
-
-
-def _by_stratum(
-    strata: Int[np.ndarray, " q"],
-    weights: Float[np.ndarray, " q"],
-    available: Int[np.ndarray, " q"],
-    size: int,
-) -> tuple[Float[np.ndarray, " q"], Int[np.ndarray, " q"]]:
-    """Share equally among strata (classes), and inside a stratum by its cells' weights.
-
-    What a full cell cannot take goes to its own stratum first, and to the others only when the
-    whole stratum is full, so that classes stay as balanced as they can be.
-    """
-    names, stratum_of = np.unique(strata, return_inverse=True)
-    room = np.bincount(stratum_of, weights=available).astype(np.int64)
-    budgets = largest_remainder(np.ones(len(names)), size, room)
-    shares = np.zeros(len(strata))
-    allotted = np.zeros(len(strata), dtype=np.int64)
-    for stratum, budget in enumerate(budgets.tolist()):
-        cells = np.flatnonzero(stratum_of == stratum)
-        inside = weights[cells] if weights[cells].any() else np.ones(len(cells))
-        shares[cells] = inside / (inside.sum() * len(names))
-        allotted[cells] = largest_remainder(inside, budget, available[cells])
-    return shares, allotted
 
 
 def _proportional(

@@ -1,5 +1,6 @@
 """Which images are near one another: the graph along which answers spread. numpy and scipy only."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -152,6 +153,29 @@ def _others(found: Int[np.ndarray, "s j"]) -> Int[np.ndarray, "s i"]:
     itself[~itself.any(axis=1), -1] = True
     others: np.ndarray = found[~itself].reshape(s, j - 1)
     return others
+
+
+def beside_one_another(
+    graphs: Sequence[AffinityGraph], members: Sequence[Int[np.ndarray, " _"]]
+) -> AffinityGraph:
+    """Put sparse graphs of parts side by side: nothing passes from one part to another.
+
+    Args:
+        graphs: Of the parts, at least one.
+        members: Which images each is of; every image is in one part.
+
+    Returns:
+        One graph of all images, along which all parts spread at once.
+    """
+    site_of = np.zeros(sum(len(part) for part in members), dtype=np.int64)
+    first = 0
+    for graph, part in zip(graphs, members, strict=True):
+        site_of[part] = first + graph.site_of
+        first += graph.n_sites
+    weights = sparse.csr_array(sparse.block_diag([graph.weights for graph in graphs], "csr"))
+    return AffinityGraph(
+        site_of=site_of, weights=weights, scale=np.concatenate([graph.scale for graph in graphs])
+    )
 
 
 def kernel_graph(points: Float[np.ndarray, "n d"], gamma: float) -> AffinityGraph:

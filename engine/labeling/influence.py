@@ -85,6 +85,34 @@ def spoken_for(
     return spoken
 
 
+def would_speak_for(
+    graph: AffinityGraph, arrived: Float[np.ndarray, " n"], lent: float, alpha: float
+) -> Float[np.ndarray, " n"]:
+    """Give how many images an answer to each image decides, or would, against what is known.
+
+    Image i takes the share M_ij / (T_i + lent) of its score from j, T_i being what arrived there;
+    summed over i this is M (1 / (T + lent)). Unlike `spoken_for` it also ranks images that nobody
+    has answered, and an answer far from all others still shares with the prior.
+
+    Args:
+        graph: Of the images.
+        arrived: T, of `arrived_from`, not negative.
+        lent: The prior's mass, above 0.
+        alpha: As in spreading.
+
+    Returns:
+        Above 0 for each image.
+    """
+    return _spread(graph, 1.0 / (arrived + lent), alpha)
+
+
+def arrived_from(
+    graph: AffinityGraph, masses: Float[np.ndarray, " n"], alpha: float
+) -> Float[np.ndarray, " n"]:
+    """Give M times the answers' masses: how much has arrived at each image, of either kind."""
+    return _spread(graph, masses, alpha)
+
+
 def flip_chance(
     yes: Int[np.ndarray, " q"],
     no: Int[np.ndarray, " q"],

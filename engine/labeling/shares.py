@@ -67,3 +67,36 @@ def _share(
     missing = total - int(shares.sum())
     shares[np.argsort(-np.round(remainders, 9), kind="stable")[:missing]] += 1
     return shares
+
+
+def share_by_stratum(
+    strata: Int[np.ndarray, " q"],
+    weights: Float[np.ndarray, " q"],
+    available: Int[np.ndarray, " q"],
+    size: int,
+) -> tuple[Float[np.ndarray, " q"], Int[np.ndarray, " q"]]:
+    """Share equally among strata (classes), and inside a stratum by its cells' weights.
+
+    What a full cell cannot take goes to its own stratum first, and to the others only when the
+    whole stratum is full, so that classes stay as balanced as they can be.
+
+    Args:
+        strata: Of each cell.
+        weights: Of each cell inside its stratum; all the same where they are 0.
+        available: The most that each cell takes.
+        size: What is shared, at most what is available.
+
+    Returns:
+        The share that was aimed at, and the whole number allotted, of each cell.
+    """
+    names, stratum_of = np.unique(strata, return_inverse=True)
+    room = np.bincount(stratum_of, weights=available).astype(np.int64)
+    budgets = largest_remainder(np.ones(len(names)), size, room)
+    shares = np.zeros(len(strata))
+    allotted = np.zeros(len(strata), dtype=np.int64)
+    for stratum, budget in enumerate(budgets.tolist()):
+        cells = np.flatnonzero(stratum_of == stratum)
+        inside = weights[cells] if weights[cells].any() else np.ones(len(cells))
+        shares[cells] = inside / (inside.sum() * len(names))
+        allotted[cells] = largest_remainder(inside, budget, available[cells])
+    return shares, allotted

@@ -1,0 +1,141 @@
+"""The live view of a round: what the answers so far say of every image."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.module_loading import import_string
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from annotation_site.accounts.requests import SignedInRequest
+from annotation_site.annotation.models import Round, RoundState, Task
+from annotation_site.jobs.services import live_workers
+from annotation_site.live import charts, chores, services
+from annotation_site.live.models import LiveSpace, Snapshot
+from annotation_site.live.stopping import suggest
+from annotation_site.projects.models import Role
+from annotation_site.quality.columns import stamp_of
+from annotation_site.quality.reading import reading_of
+from annotation_site.web.refusals import Refused
+
+_COUNTS = (
+    "pk", "round_id", "number", "made_at", "n_answers", "n_asked", "n_images", "n_core",
+    "uncertainty", "n_settled", "n_subset", "n_changed", "jaccard", "milliseconds",
+)  # fmt: skip
+N_HISTORY = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worthy:
+    """A query whose next label is worth something."""
+
+    task: Task
+    facts: dict[str, Any]
+
+
+@login_required
+@require_safe
+@never_cache
+def page(request: SignedInRequest, public_id: str) -> HttpResponse:
+    """Show the score map, what changed since the lead's last look, and where labels are worth most."""
+    reading = reading_of(request, public_id)
+    context = _panel(request, reading.round, is_lead=reading.is_lead) | {
+        "project": reading.round.project,
+        "tab": "live",
+    }
+    return render(request, "live/page.html", context)
+
+
+@login_required
+@require_safe
+@never_cache
+def panel(request: SignedInRequest, public_id: str) -> HttpResponse:
+    """Give the polled part; 204 where nothing has moved since the page was drawn."""
+    reading = reading_of(request, public_id)
+    context = _panel(request, reading.round, is_lead=reading.is_lead)
+    if request.GET.get("since") == context["stamp"]:
+        return HttpResponse(status=204)
+    return render(request, "live/_panel.html", context)
+
+
+def _panel(request: SignedInRequest, round_: Round, *, is_lead: bool) -> dict[str, Any]:
+    """Give what the polled part shows."""
+    live = LiveSpace.objects.filter(round=round_).first()
+    history = list(Snapshot.objects.filter(round=round_).only(*_COUNTS).order_by("number"))
+    now = Snapshot.objects.filter(pk=history[-1].pk).first() if history else None
+    n_answers = stamp_of(round_)[0]
+    seen = services.last_seen(round_, request.user)
+    context: dict[str, Any] = {
+        "round": round_,
+        "is_lead": is_lead,
+        "is_live": round_.state == RoundState.OPEN,
+        "live": live,
+        "now": now,
+        "seen": seen,
+        "history": history[::-1][:N_HISTORY],
+        "n_answers": n_answers,
+        "n_new": n_answers - (now.n_answers if now else 0),
+        "batch": chores.batch_size(round_),
+        "has_worker": live_workers() > 0,
+        "stamp": f"{now.number if now else 0}-{n_answers}-{seen.number if seen else 0}-{round_.state}",
+    }
+    if now is not None:
+        context |= _of_snapshot(request, now) | {
+            "changed": services.changed_since(seen, now) if seen else None,
+            "suggestion": suggest(history),
+        }
+    return context
+
+
+def _of_snapshot(request: SignedInRequest, now: Snapshot) -> dict[str, Any]:
+    """Give the map and what stands beside it."""
+    chart = charts.Chart.unpacked(now.chart)
+    n_kinds = len(chart.counts)
+    names = [line["name"] for line in now.classes][:n_kinds] if n_kinds > 1 else []
+    asked = request.GET.get("class", "")
+    kind = int(asked) if asked.isdigit() and int(asked) < len(names) else None
+    tasks = Task.objects.select_related("image").in_bulk([each["task"] for each in now.worthiest])
+    return {
+        "names": names,
+        "kind": kind,
+        "map": charts.draw(chart, kind, names[kind] if kind is not None else "all classes"),
+        "worthiest": [
+            Worthy(task=tasks[each["task"]], facts=each)
+            for each in now.worthiest
+            if each["task"] in tasks
+        ],
+        "core_share": now.n_core / now.n_images,
+        "settled_share": now.n_settled / now.n_images,
+    }
+
+
+@login_required
+@require_POST
+def refresh(request: SignedInRequest, public_id: str) -> HttpResponse:
+    """Take a snapshot: at once where there are few images, else a worker is asked for it."""
+    round_ = reading_of(request, public_id, role=Role.LEAD).round
+    live = LiveSpace.objects.filter(round=round_).first()
+    try:
+        if live is not None and live.n_images > services.SMALL:
+            if services.claim(live=live):
+                import_string(chores.REFRESH).enqueue(round_.pk)
+            messages.success(request, "A worker takes a snapshot; it appears here by itself.")
+        elif services.take_snapshot(round=round_) is None:
+            messages.info(request, "Nothing has moved since the last snapshot.")
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+    return redirect("live:page", public_id)
+
+
+@login_required
+@require_POST
+def look(request: SignedInRequest, public_id: str, number: int) -> HttpResponse:
+    """Note that the lead has seen a snapshot."""
+    round_ = reading_of(request, public_id, role=Role.LEAD).round
+    snapshot = get_object_or_404(Snapshot, round=round_, number=number)
+    services.note_look(snapshot=snapshot, by=request.user)
+    return redirect("live:page", public_id)
