@@ -93,7 +93,7 @@ def _panel(request: SignedInRequest, round_: Round, *, is_lead: bool) -> dict[st
 
 def _of_snapshot(request: SignedInRequest, now: Snapshot) -> dict[str, Any]:
     """Give the map and what stands beside it."""
-    chart = charts.Chart.unpacked(now.chart)
+    chart = charts.Chart.unpacked(bytes(now.chart))
     n_kinds = len(chart.counts)
     names = [line["name"] for line in now.classes][:n_kinds] if n_kinds > 1 else []
     asked = request.GET.get("class", "")

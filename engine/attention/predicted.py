@@ -67,7 +67,7 @@ def predicted_vectors(
         return PredictedVectors(rows=rows.astype(np.int64), vectors=vectors)
     maps = torch.from_numpy(np.array(np.asarray(extraction.maps_predicted)[rows[wrong]]))
     weights = attention_weights(maps, config.weighting)
-    module = copy.deepcopy(classifier.module).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    module = copy.deepcopy(classifier.module).to(device).to(memory_format=torch.channels_last)
     batches = image_batches(
         manifest,
         rows[wrong].astype(np.int64),

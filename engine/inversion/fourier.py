@@ -21,7 +21,8 @@ _EDGE = 0.01
 def colour_mixing() -> Float[torch.Tensor, "3 3"]:
     """Give the matrix from decorrelated to plain colours, its longest column of length 1."""
     mixing = torch.tensor(_MIXING)
-    return mixing / mixing.norm(dim=0).max()
+    scaled: torch.Tensor = mixing / mixing.norm(dim=0).max()
+    return scaled
 
 
 def frequency_scale(height: int, width: int) -> Float[torch.Tensor, "h f"]:

@@ -148,7 +148,8 @@ def _moved(
 ) -> Float[np.ndarray, " k"]:
     """Raise the powers of tiles that are too small; a step is a share of the area in want."""
     moved: np.ndarray = powers + 0.3 * (wanted - areas) / np.pi
-    return moved - moved.mean()
+    centred: np.ndarray = moved - moved.mean()
+    return centred
 
 
 def power_cells(

@@ -38,8 +38,9 @@ class SliceMoments:
         """
         lengths = np.linalg.norm(self.sums, axis=1)
         along = (self.directions * self.sums).sum(axis=1)
-        found: np.ndarray = along / np.where(lengths > 0, lengths, 1.0) / self.sizes
-        return np.clip(found, -1.0, 1.0)
+        mean = along / np.where(lengths > 0, lengths, 1.0) / self.sizes
+        found: np.ndarray = np.clip(mean, -1.0, 1.0)
+        return found
 
     def merged(self, before: SliceSet, after: SliceSet) -> "SliceMoments":
         """Give the moments of a version whose every slice is made of whole older ones.

@@ -382,4 +382,5 @@ def halves(points: Float[np.ndarray, "s 2"]) -> np.ndarray:
         if (again == second).all() or again.all() or not again.any():
             break
         second = again
-    return second
+    found: np.ndarray = second
+    return found

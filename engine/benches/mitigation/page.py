@@ -26,7 +26,7 @@ Drawn by `gazecheck bench results` from the JSON files that the commands below w
 split. A *seed* redraws the attention space, the queries, the answers, the clusters and the subset; the classifier
 under study and its features are those of seed 0 throughout. ± is the sample deviation over seeds; intervals are
 95 % of a bootstrap that draws seeds and test objects together, and differences are paired: the same seeds and
-the same draws on both sides. Every route chooses its regularisation by the plain average of the validation split.
+the same draws on both sides. Every route chooses its regularisation, and SLIM its rule of screening, by the plain average of the validation split.
 Answers are simulated from the data's true regions.
 """
 

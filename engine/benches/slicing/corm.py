@@ -240,7 +240,8 @@ def _head_judge(
 
 
 def _classes(head: Head, features: Float32[np.ndarray, "m d"]) -> Int[np.ndarray, " m"]:
-    return head.logits(features).argmax(axis=1)
+    found: np.ndarray = head.logits(features).argmax(axis=1)
+    return found
 
 
 def _corrupted(

@@ -2,6 +2,7 @@
 
 import statistics
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,7 +70,7 @@ def measure_inversion(bench: InversionBench, watcher: Watcher) -> dict[str, Any]
     )
     targets = _targets(classifier, bench)
     config = InversionConfig(steps=bench.steps, improvement=0.0, batch_size=bench.batch)
-    work = {
+    work: dict[str, Callable[[], object]] = {
         "inversion": lambda: invert(classifier, targets, config),
         "passes": lambda: _passes(classifier, bench),
     }

@@ -180,8 +180,8 @@ def _one_mark(
 ) -> dict[str, float]:
     """Mark each slice alone, and look at the scores of the farther half of the others."""
     index = slices.index()
-    centres = np.stack([np.bincount(index, axis) for axis in points.T.astype(np.float64)], axis=1)
-    centres /= slices.sizes()[:, None]
+    sums = np.stack([np.bincount(index, axis) for axis in points.T.astype(np.float64)], axis=1)
+    centres = sums / slices.sizes()[:, None]
     between = cdist(centres, centres)
     far_scores, own_scores = [], []
     for at, number in enumerate(slices.numbers):

@@ -17,10 +17,11 @@ HALF = SpreadingConfig(k=1, alpha=0.5, standardise=False)
 
 def dense_spread(graph: AffinityGraph, alpha: float) -> np.ndarray:
     """Write M = (1 - alpha) (I - alpha S)^-1 out, the plain way."""
-    weights = graph.weights.toarray()
+    weights = sparse.csr_array(graph.weights).toarray()
     smooth = graph.scale[:, None] * weights * graph.scale[None, :]
     inverse = np.linalg.inv(np.eye(len(smooth)) - alpha * smooth)
-    return ((1 - alpha) * inverse)[np.ix_(graph.site_of, graph.site_of)]
+    spread: np.ndarray = ((1 - alpha) * inverse)[np.ix_(graph.site_of, graph.site_of)]
+    return spread
 
 
 def test_two_images_and_one_answer_by_hand():
@@ -106,7 +107,7 @@ def test_parts_side_by_side_keep_their_places():
     found = beside_one_another([one, alone], [np.array([0, 2]), np.array([1])])
 
     assert found.site_of.tolist() == [1, 2, 0]
-    assert found.weights.toarray().tolist() == [[0, 1, 0], [1, 0, 0], [0, 0, 0]]
+    assert sparse.csr_array(found.weights).toarray().tolist() == [[0, 1, 0], [1, 0, 0], [0, 0, 0]]
 
 
 def test_arrays_of_other_images_are_refused():

@@ -10,13 +10,21 @@ from annotation_site.live.stopping import suggest
 from annotation_site.quality import ledger
 from annotation_site.web.refusals import Refused
 from engine.labeling.spreading import SpreadingConfig, spread_masses
+from tests.site import factories
 from tests.site.quality import crowds
 
 pytestmark = pytest.mark.django_db
 
 
+def snapshot_of(round_):
+    """Take a snapshot where there is something new."""
+    taken = services.take_snapshot(round=round_)
+    assert taken is not None
+    return taken
+
+
 def test_a_snapshot_is_what_spreading_the_posteriors_gives(round_):
-    found = services.take_snapshot(round=round_)
+    found = snapshot_of(round_)
 
     space = storage.open_space(round_.live_space)
     known = services.known_of(round_, space.stored)
@@ -40,7 +48,7 @@ def test_a_snapshot_is_what_spreading_the_posteriors_gives(round_):
 
 
 def test_the_worthiest_are_the_round_s_queries_by_influence_and_chance(round_):
-    found = services.take_snapshot(round=round_)
+    found = snapshot_of(round_)
 
     tasks = set(round_.tasks.values_list("pk", flat=True))
     worths = [each["worth"] for each in found.worthiest]
@@ -54,25 +62,26 @@ def test_the_worthiest_are_the_round_s_queries_by_influence_and_chance(round_):
 
 
 def test_nothing_new_is_no_snapshot(round_):
-    first = services.take_snapshot(round=round_)
+    first = snapshot_of(round_)
 
     assert services.take_snapshot(round=round_) is None
     assert list(Snapshot.objects.all()) == [first]
 
 
 def test_an_answer_or_an_exclusion_makes_a_next_one_and_changes_are_counted(round_, mira):
-    first = services.take_snapshot(round=round_)
+    first = snapshot_of(round_)
     for row, name in enumerate(("eve", "flo", "gus", "hal", "ida")):
         crowds.say(crowds.make_person(round_, name), round_.tasks.first(), "no", position=row)
-    second = services.take_snapshot(round=round_)
+    second = snapshot_of(round_)
     dot = round_.sittings.filter(annotator__key_hash__endswith="-dot").get()
     ledger.exclude(round=round_, by=mira, reason="a try", sittings={dot.pk: {}})
-    third = services.take_snapshot(round=round_)
+    third = snapshot_of(round_)
 
     assert [first.number, second.number, third.number] == [1, 2, 3]
     assert second.n_answers == first.n_answers + 5
     before, after = (services.unpacked(each.sides, 24) for each in (first, second))
     assert second.n_changed == int((before != after).sum()) == services.changed_since(first, second)
+    assert second.jaccard is not None
     assert 0 <= second.jaccard <= 1
     assert third.n_answers == second.n_answers
     assert third.ledger == 1
@@ -81,7 +90,7 @@ def test_an_answer_or_an_exclusion_makes_a_next_one_and_changes_are_counted(roun
 def test_earlier_rounds_answers_count_and_later_ones_do_not(round_, project):
     later = crowds.small_crowd(project)[0]
     space = storage.open_space(round_.live_space).stored
-    second = crowds.factories.make_round(
+    second = factories.make_round(
         project, state=RoundState.OPEN, n_tasks=3, redundancy=9, first_row=8
     )
     crowds.answer_all(second, {"zoe": ["yes", "no", "yes"]})
@@ -122,7 +131,7 @@ def test_a_file_is_never_half_written(round_, settings, monkeypatch):
 
 
 def test_a_batch_of_answers_asks_a_worker_once(round_, monkeypatch):
-    sent = []
+    sent: list[object] = []
     monkeypatch.setattr(chores, "import_string", lambda _name: FakeTask(sent))
 
     assert chores.batch_size(round_) == 10
