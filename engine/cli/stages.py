@@ -52,6 +52,8 @@ STAGES = {
     "votes": "Freeze the answers.",
     "labels": "Aggregate the answers into attention labels.",
     "scores": "Spread the labels to every image.",
+    "cues": "Find the cue that draws attention away, and where else it stands.",
+    "screening_rule": "Choose how to screen, by the validation images.",
     "screening": "Keep the images whose attention is on the core.",
     "feature_groups": "Disentangle core and environment into feature groups.",
     "subset": "Draw the balanced subset.",

@@ -101,7 +101,12 @@ def test_a_trial_is_queued_with_its_folder_and_route(result, pictures, mira_brow
     assert reply.url == reverse("review:trial", args=[trial.pk])
     assert trial.job is not None
     assert trial.job.kind == JobKind.TRY
-    assert trial.job.params == {"trial": trial.pk, "route": "slim_tr", "folder": "holiday"}
+    assert trial.job.params == {
+        "trial": trial.pk,
+        "route": "slim_tr",
+        "folder": "holiday",
+        "ledger": None,  # this result's report names no version
+    }
 
 
 @pytest.mark.parametrize(
