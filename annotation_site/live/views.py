@@ -99,6 +99,11 @@ def _panel(request: SignedInRequest, round_: Round, *, is_lead: bool) -> dict[st
     return context
 
 
+def _number(text: str) -> int | None:
+    """Read a small whole number; anything else is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else None
+
+
 def _steering(round_: Round, now: Snapshot) -> dict[str, Any]:
     """Give the settings of steering, what they would do now, and what they did last."""
     held = steering.present(round_)
@@ -116,8 +121,8 @@ def _of_snapshot(request: SignedInRequest, now: Snapshot) -> dict[str, Any]:
     chart = charts.Chart.unpacked(now.chart)
     n_kinds = len(chart.counts)
     names = [line["name"] for line in now.classes][:n_kinds] if n_kinds > 1 else []
-    asked = request.GET.get("class", "")
-    kind = int(asked) if asked.isdigit() and int(asked) < len(names) else None
+    asked = _number(request.GET.get("class", ""))
+    kind = asked if asked is not None and asked < len(names) else None
     tasks = Task.objects.select_related("image").in_bulk([each["task"] for each in now.worthiest])
     return {
         "names": names,
@@ -218,10 +223,10 @@ def add_gold(request: SignedInRequest, public_id: str) -> HttpResponse:
     """Add the ticked gold tasks."""
     round_ = reading_of(request, public_id, role=Role.LEAD).round
     chosen = {name: request.POST.get(f"answer-{name}", "") for name in request.POST.getlist("add")}
-    each = request.POST.get("n_gold", "")
+    each = _number(request.POST.get("n_gold", ""))
     try:
         n = gold.add(
-            round=round_, chosen=chosen, n_in_sitting=int(each) if each.isdigit() else round_.n_gold
+            round=round_, chosen=chosen, n_in_sitting=round_.n_gold if each is None else each
         )
     except Refused as refusal:
         messages.error(request, str(refusal))
