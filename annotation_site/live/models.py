@@ -49,6 +49,9 @@ class Snapshot(models.Model):
     n_deserving = models.PositiveIntegerField(
         help_text="queries whose next label is expected to move at least one image"
     )
+    worths = models.BinaryField(
+        default=b"", help_text="worth of the next label and votes of every query; see steering"
+    )
     sides = models.BinaryField(help_text="a bit for each image of the space: scores one half")
     members = models.BinaryField(help_text="a bit for each image: in the subset")
     chart = models.BinaryField(help_text="see charts.Chart")

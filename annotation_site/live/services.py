@@ -16,6 +16,7 @@ from annotation_site.accounts.models import User
 from annotation_site.annotation.models import Arm, Round
 from annotation_site.live.charts import chart_of
 from annotation_site.live.models import LiveSpace, Look, Snapshot
+from annotation_site.live.steering import packed_worths
 from annotation_site.live.storage import OpenSpace, StoredSpace, open_space, write_space
 from annotation_site.quality.figures import Study, items_of, study_of
 from annotation_site.web.refusals import Refused
@@ -233,6 +234,12 @@ def _figures(
         "n_subset": int(subset.chosen.sum()),
         "classes": _by_class(round_.project.dataset.class_names, space, sides, subset),
         "worthiest": _worthiest(worth, found, known),
+        "worths": packed_worths(
+            {
+                key: (worth[key], int(known.yes[place] + known.no[place]))
+                for key, place in known.asked.items()
+            }
+        ),
         "n_deserving": sum(value >= DESERVES for value in worth.values()),
     }
 

@@ -3,7 +3,7 @@
 from django_tasks import task
 
 from annotation_site.annotation.models import Round, RoundState
-from annotation_site.live import services
+from annotation_site.live import services, steering
 from annotation_site.web.refusals import Refused
 
 
@@ -19,6 +19,7 @@ def refresh(round_id: int) -> None:
         return
     try:
         services.take_snapshot(round=round_)
+        steering.apply(round=round_)
     except Refused:
         return
     finally:

@@ -10,4 +10,8 @@ urlpatterns = [
     path(f"{_ROUND}panel/", views.panel, name="panel"),
     path(f"{_ROUND}refresh/", views.refresh, name="refresh"),
     path(f"{_ROUND}looks/<int:number>/", views.look, name="look"),
+    path(f"{_ROUND}steering/", views.steer, name="steer"),
+    path(f"{_ROUND}gold/", views.gold_page, name="gold"),
+    path(f"{_ROUND}gold/add/", views.add_gold, name="add_gold"),
+    path(f"{_ROUND}gold/<int:task_id>/remove/", views.remove_gold, name="remove_gold"),
 ]

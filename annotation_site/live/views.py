@@ -12,9 +12,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from annotation_site.accounts.requests import SignedInRequest
-from annotation_site.annotation.models import Round, RoundState, Task
+from annotation_site.annotation.models import Arm, Round, RoundState, Task, TaskRole, Variant
 from annotation_site.jobs.services import live_workers
-from annotation_site.live import charts, chores, services
+from annotation_site.live import charts, chores, gold, services, steering
+from annotation_site.live.forms import SteeringForm
 from annotation_site.live.models import LiveSpace, Snapshot
 from annotation_site.live.stopping import suggest
 from annotation_site.projects.models import Role
@@ -27,6 +28,12 @@ _COUNTS = (
     "uncertainty", "n_settled", "n_subset", "n_changed", "jaccard", "milliseconds",
 )  # fmt: skip
 N_HISTORY = 12
+GOLD_WORDS = {
+    Variant.OTHER_HEAT: "Heat of another image, the least alike of twelve. The answer should be no.",
+    Variant.INVERTED: "Heat turned inside out. The answer should be no.",
+    Variant.RANDOM_WEIGHTS: "Other images' heat mixed with random weights. The answer should be no.",
+    Variant.MIRRORED: "Picture and heat turned left to right. You say what is right.",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,8 +94,26 @@ def _panel(request: SignedInRequest, round_: Round, *, is_lead: bool) -> dict[st
         context |= _of_snapshot(request, now) | {
             "changed": services.changed_since(seen, now) if seen else None,
             "suggestion": suggest(history),
+            "steering": _steering(round_, now),
         }
     return context
+
+
+def _number(text: str) -> int | None:
+    """Read a small whole number; anything else is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else None
+
+
+def _steering(round_: Round, now: Snapshot) -> dict[str, Any]:
+    """Give the settings of steering, what they would do now, and what they did last."""
+    held = steering.present(round_)
+    config = steering.config_of(round_, held)
+    return {
+        "is_on": held is not None and held.is_on,
+        "config": config,
+        "plan": steering.plan(round_, now, config),
+        "step": held.steps.order_by("-pk").first() if held else None,
+    }
 
 
 def _of_snapshot(request: SignedInRequest, now: Snapshot) -> dict[str, Any]:
@@ -96,8 +121,8 @@ def _of_snapshot(request: SignedInRequest, now: Snapshot) -> dict[str, Any]:
     chart = charts.Chart.unpacked(bytes(now.chart))
     n_kinds = len(chart.counts)
     names = [line["name"] for line in now.classes][:n_kinds] if n_kinds > 1 else []
-    asked = request.GET.get("class", "")
-    kind = int(asked) if asked.isdigit() and int(asked) < len(names) else None
+    asked = _number(request.GET.get("class", ""))
+    kind = asked if asked is not None and asked < len(names) else None
     tasks = Task.objects.select_related("image").in_bulk([each["task"] for each in now.worthiest])
     return {
         "names": names,
@@ -126,6 +151,8 @@ def refresh(request: SignedInRequest, public_id: str) -> HttpResponse:
             messages.success(request, "A worker takes a snapshot; it appears here by itself.")
         elif services.take_snapshot(round=round_) is None:
             messages.info(request, "Nothing has moved since the last snapshot.")
+        else:
+            steering.apply(round=round_)
     except Refused as refusal:
         messages.error(request, str(refusal))
     return redirect("live:page", public_id)
@@ -139,3 +166,82 @@ def look(request: SignedInRequest, public_id: str, number: int) -> HttpResponse:
     snapshot = get_object_or_404(Snapshot, round=round_, number=number)
     services.note_look(snapshot=snapshot, by=request.user)
     return redirect("live:page", public_id)
+
+
+@login_required
+@require_POST
+def steer(request: SignedInRequest, public_id: str) -> HttpResponse:
+    """Turn steering on or off; on, the last snapshot moves the numbers of answers at once."""
+    round_ = reading_of(request, public_id, role=Role.LEAD).round
+    form = SteeringForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, "Give whole numbers of answers, and images above 0.")
+        return redirect("live:page", public_id)
+    try:
+        made = steering.turn(round=round_, by=request.user, **form.cleaned_data)
+        steering.apply(round=round_)
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+    else:
+        messages.success(request, f"Steering is {'on' if made.is_on else 'off'}.")
+    return redirect("live:page", public_id)
+
+
+@login_required
+@require_safe
+@never_cache
+def gold_page(request: SignedInRequest, public_id: str) -> HttpResponse:
+    """Show gold tasks that could be added, and those that were."""
+    reading = reading_of(request, public_id, role=Role.LEAD)
+    round_ = reading.round
+    is_ready = round_.state == RoundState.READY and round_.arm == Arm.ATTENTION
+    there = round_.tasks.filter(role=TaskRole.GOLD).exclude(variant="").select_related("image")
+    taken = {f"{task.variant}-{task.image_id}" for task in there}
+    offered = gold.candidates(round_) if is_ready else []
+    context = {
+        "project": round_.project,
+        "round": round_,
+        "is_lead": True,
+        "is_ready": is_ready,
+        "tab": "gold",
+        "there": there.order_by("position"),
+        "kinds": [
+            (
+                kind,
+                GOLD_WORDS[kind],
+                [each for each in offered if each.kind == kind and each.name not in taken],
+            )
+            for kind in gold.KINDS
+        ],
+    }
+    return render(request, "live/gold.html", context)
+
+
+@login_required
+@require_POST
+def add_gold(request: SignedInRequest, public_id: str) -> HttpResponse:
+    """Add the ticked gold tasks."""
+    round_ = reading_of(request, public_id, role=Role.LEAD).round
+    chosen = {name: request.POST.get(f"answer-{name}", "") for name in request.POST.getlist("add")}
+    each = _number(request.POST.get("n_gold", ""))
+    try:
+        n = gold.add(
+            round=round_, chosen=chosen, n_in_sitting=round_.n_gold if each is None else each
+        )
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+    else:
+        messages.success(request, f"{n} gold tasks were added.")
+    return redirect("live:gold", public_id)
+
+
+@login_required
+@require_POST
+def remove_gold(request: SignedInRequest, public_id: str, task_id: int) -> HttpResponse:
+    """Take a gold task away before the round opens."""
+    round_ = reading_of(request, public_id, role=Role.LEAD).round
+    try:
+        gold.remove(round=round_, task_id=task_id)
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+    return redirect("live:gold", public_id)

@@ -178,9 +178,9 @@ def test_pages_ask_as_many_queries_for_many_people_as_for_few(
 
 
 @pytest.mark.slow
-def test_two_hundred_thousand_answers_are_figured_in_seconds(project, mira_browser):
-    """5,000 people of 40 answers over 4,000 images: a page at once, polls without work."""
-    n_people, each, n_tasks = 5000, 40, 4000
+def test_forty_thousand_answers_are_figured_in_seconds(project, mira_browser):
+    """1,000 people of 40 answers over 800 images: a page at once, polls without work."""
+    n_people, each, n_tasks = 1000, 40, 800
     round_ = factories.make_round(project, state=RoundState.OPEN, n_tasks=0)
     rng = np.random.default_rng(1)
     dataset = project.dataset
@@ -239,9 +239,9 @@ def test_two_hundred_thousand_answers_are_figured_in_seconds(project, mira_brows
     )
     polled = time.process_time() - start
 
-    assert first.context["overview"].n_answers == 200_000
+    assert first.context["overview"].n_answers == 40_000
     assert poll.status_code == 204
     # processor time: the machine may be busy
-    assert cold < 60, cold
-    assert warm < 6, warm
+    assert cold < 20, cold
+    assert warm < 4, warm
     assert polled < 2, polled

@@ -29,7 +29,7 @@ values = {
     "image_id": "i", "index": 0, "pk": 1, "user_id": 1, "invitation_id": 1,
     "task_id": 1, "rule": "too_fast", "version": 1,
     "invite_token": "t", "kind": "k",
-    "rest": "nothing",
+    "rest": "nothing", "number": 1,
 }
 uuid = "00000000-0000-0000-0000-000000000000"
 visited = 0

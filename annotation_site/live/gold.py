@@ -1,0 +1,234 @@
+"""Gold tasks made of stored attention maps: heat that is wrong on purpose, and mirrored twins.
+
+A candidate depends on the round's seed and its image alone, so that what a lead saw is what is
+added. The lead looks at each first: heat of another image may happen to lie on the object.
+"""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from django.db import transaction
+from django.db.models import Max
+from jaxtyping import UInt8
+from PIL import Image as Picture
+from PIL import ImageOps
+
+from annotation_site.annotation.models import (
+    AnswerChoice,
+    Arm,
+    Round,
+    RoundState,
+    Task,
+    TaskRole,
+    Variant,
+)
+from annotation_site.annotation.stimuli import picture_path
+from annotation_site.projects.models import Image
+from annotation_site.web.refusals import Refused
+from engine.randomness import generator
+
+KINDS = (Variant.OTHER_HEAT, Variant.INVERTED, Variant.RANDOM_WEIGHTS, Variant.MIRRORED)
+N_CANDIDATES = 6
+N_DONORS = 12
+_BEFORE_OPENING = (RoundState.READY,)
+
+Grid = UInt8[np.ndarray, "h w"]
+
+
+def inverted(grid: Grid) -> Grid:
+    """Make hot what is cold; the hottest cell stays 255 where any cell was 0."""
+    return _stretched(255.0 - grid.astype(np.float64))
+
+
+def mirrored(grid: Grid) -> Grid:
+    """Turn left and right round."""
+    return np.ascontiguousarray(grid[:, ::-1])
+
+
+def least_alike(grid: Grid, others: Sequence[Grid]) -> int:
+    """Say which of other images' maps overlaps a map least, by the sum of cellwise minima.
+
+    Maps are compared by shares of their heat, so that a broad one is not preferred.
+    """
+    own = _shares(grid)
+    return int(np.argmin([np.minimum(own, _shares(other)).sum() for other in others]))
+
+
+def randomly_weighted(others: Sequence[Grid], rng: np.random.Generator) -> Grid:
+    """Mix maps with random weights of either sign and keep what is positive, as a CAM would."""
+    weights = rng.normal(size=len(others))
+    mixed = np.tensordot(weights, np.stack(others).astype(np.float64), axes=1)
+    return _stretched(np.maximum(mixed if mixed.max() > 0 else -mixed, 0.0))
+
+
+def _shares(grid: Grid) -> np.ndarray:
+    total = float(grid.sum())
+    shares: np.ndarray = grid / total if total else np.zeros(grid.shape)
+    return shares
+
+
+def _stretched(heat: np.ndarray) -> Grid:
+    hottest = float(heat.max())
+    scaled = heat / hottest * 255 if hottest > 0 else heat
+    return np.rint(scaled).astype(np.uint8)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A gold task that may be added.
+
+    Attributes:
+        image: Its picture; of a twin, mirrored when it is added.
+        kind: Which variant.
+        heat: Row by row.
+        side: Of the heat.
+        expected: The right answer; empty where only the lead can say.
+    """
+
+    image: Image
+    kind: Variant
+    heat: bytes
+    side: int
+    expected: str
+
+    @property
+    def name(self) -> str:
+        """What its field is called in the form."""
+        return f"{self.kind.value}-{self.image.pk}"
+
+
+def candidates(round_: Round) -> list[Candidate]:
+    """Make candidates of every kind from training images that the round does not ask about."""
+    rng = generator(round_.seed, f"gold of round {round_.number}")
+    taken = set(round_.tasks.values_list("image_id", flat=True)) | set(
+        round_.practice_items.values_list("image_id", flat=True)
+    )
+    keys = [
+        key
+        for key in Image.objects.filter(
+            dataset__project=round_.project_id, split="train", dead_true=False, grid_side__gt=0
+        )
+        .order_by("pk")
+        .values_list("pk", flat=True)
+        if key not in taken
+    ]
+    wanted = min(len(keys), N_CANDIDATES * len(KINDS) + N_DONORS)
+    drawn = [keys[i] for i in rng.permutation(len(keys))[:wanted].tolist()]
+    images = Image.objects.select_related("dataset").in_bulk(drawn)
+    ordered = [images[key] for key in drawn]
+    donors, bases = ordered[:N_DONORS], ordered[N_DONORS:]
+    if len(donors) < 2:
+        return []
+    return [
+        made
+        for number, image in enumerate(bases)
+        if (made := _candidate(image, KINDS[number % len(KINDS)], donors, round_)) is not None
+    ]
+
+
+def _candidate(
+    image: Image, kind: Variant, donors: Sequence[Image], round_: Round
+) -> Candidate | None:
+    """Make one candidate; None where nothing would be seen of its heat."""
+    grid = _grid(image)
+    fitting = [_grid(donor) for donor in donors if donor.grid_side == image.grid_side]
+    if kind == Variant.OTHER_HEAT and fitting:
+        heat = fitting[least_alike(grid, fitting)]
+    elif kind == Variant.INVERTED:
+        heat = inverted(grid)
+    elif kind == Variant.RANDOM_WEIGHTS and len(fitting) > 1:
+        heat = randomly_weighted(fitting, generator(round_.seed, f"random weights {image.row}"))
+    elif kind == Variant.MIRRORED:
+        heat = mirrored(grid)
+    else:
+        return None
+    if not heat.any():
+        return None
+    return Candidate(
+        image=image,
+        kind=kind,
+        heat=heat.tobytes(),
+        side=image.grid_side,
+        expected="" if kind == Variant.MIRRORED else AnswerChoice.NO.value,
+    )
+
+
+def _grid(image: Image) -> Grid:
+    cells = np.frombuffer(bytes(image.grid_true), dtype=np.uint8)
+    return cells.reshape(image.grid_side, image.grid_side)
+
+
+def add(*, round: Round, chosen: Mapping[str, str], n_in_sitting: int) -> int:  # noqa: A002
+    """Add candidates as gold tasks, and say how many of the round's gold a sitting holds.
+
+    Args:
+        round: That is ready and not open yet.
+        chosen: Name of a candidate -> its right answer, as the lead says it.
+        n_in_sitting: Gold tasks in a sitting.
+
+    Returns:
+        How many were added; those that are there already are left as they are.
+
+    Raises:
+        Refused: The round is not ready, a candidate is not known, or an answer is neither yes nor
+            no.
+    """
+    offered = {each.name: each for each in candidates(round)}
+    unknown = set(chosen) - set(offered)
+    if unknown or not set(chosen.values()) <= {AnswerChoice.YES.value, AnswerChoice.NO.value}:
+        raise Refused("Say yes or no for each that is ticked; the page may be out of date.")
+    with transaction.atomic():
+        locked = Round.objects.select_for_update().get(pk=round.pk)
+        if locked.state not in _BEFORE_OPENING or locked.arm != Arm.ATTENTION:
+            raise Refused("Gold is added while a round about attention is ready and not yet open.")
+        last = locked.tasks.aggregate(last=Max("position"))["last"] or 0
+        made = [
+            _task(locked, offered[name], answer, last + 1 + number)
+            for number, (name, answer) in enumerate(sorted(chosen.items()))
+        ]
+        Task.objects.bulk_create(made)
+        n_gold = locked.tasks.filter(role=TaskRole.GOLD).count()
+        Round.objects.filter(pk=locked.pk).update(n_gold=min(max(n_in_sitting, 0), n_gold))
+    return len(made)
+
+
+def _task(round_: Round, candidate: Candidate, expected: str, position: int) -> Task:
+    picture = _mirrored_picture(candidate.image) if candidate.kind == Variant.MIRRORED else ""
+    return Task(
+        round=round_,
+        image=candidate.image,
+        role=TaskRole.GOLD,
+        variant=candidate.kind,
+        position=position,
+        target=0,
+        expected=expected,
+        heat=candidate.heat,
+        heat_side=candidate.side,
+        picture_id=picture,
+    )
+
+
+def _mirrored_picture(image: Image) -> str:
+    """Write an image's picture turned round, under a name as opaque as its own; give the name."""
+    name = secrets.token_urlsafe(12)
+    with Picture.open(picture_path(image)) as opened:
+        turned = ImageOps.mirror(opened.convert("RGB"))
+    turned.save(picture_path(image, name), "WEBP", quality=85)
+    return name
+
+
+def remove(*, round: Round, task_id: int) -> None:  # noqa: A002
+    """Take a made gold task away again, before the round opens.
+
+    Raises:
+        Refused: The round is not ready any more.
+    """
+    with transaction.atomic():
+        locked = Round.objects.select_for_update().get(pk=round.pk)
+        if locked.state not in _BEFORE_OPENING:
+            raise Refused("Gold stays as it is once the round has opened.")
+        locked.tasks.filter(pk=task_id, role=TaskRole.GOLD).delete()
+        left = locked.tasks.filter(role=TaskRole.GOLD).count()
+        Round.objects.filter(pk=locked.pk, n_gold__gt=left).update(n_gold=left)

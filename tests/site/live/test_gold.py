@@ -1,0 +1,112 @@
+"""Gold made of stored maps: by hand on tiny grids, and added by the lead before opening."""
+
+import numpy as np
+import pytest
+
+from annotation_site.annotation import rounds
+from annotation_site.annotation.models import RoundState, Task, TaskRole
+from annotation_site.annotation.stimuli import picture_path
+from annotation_site.live import gold
+from annotation_site.web.refusals import Refused
+from tests.site import factories
+
+GRID = np.array([[255, 100], [0, 55]], dtype=np.uint8)
+
+
+def test_heat_is_inverted_and_turned_round():
+    assert gold.inverted(GRID).tolist() == [[0, 155], [255, 200]]
+    assert gold.mirrored(GRID).tolist() == [[100, 255], [55, 0]]
+    assert gold.mirrored(gold.mirrored(GRID)).tolist() == GRID.tolist()
+    full = np.full((2, 2), 255, dtype=np.uint8)
+    assert not gold.inverted(full).any()
+
+
+def test_the_least_alike_is_the_one_that_overlaps_least():
+    same, half = GRID, np.array([[255, 0], [255, 0]], dtype=np.uint8)
+    apart = np.array([[0, 0], [255, 0]], dtype=np.uint8)
+
+    assert gold.least_alike(GRID, [same, half, apart]) == 2
+    assert gold.least_alike(GRID, [half, same]) == 0
+
+
+def test_random_weights_mix_to_a_map_whose_hottest_cell_is_255():
+    maps = [GRID, gold.mirrored(GRID)]
+
+    found = gold.randomly_weighted(maps, np.random.default_rng(1))
+
+    assert found.max() == 255
+    assert found.tolist() == gold.randomly_weighted(maps, np.random.default_rng(1)).tolist()
+
+
+@pytest.fixture
+def round_(project):
+    return factories.make_round(project, n_tasks=1, n_practice=3)
+
+
+def test_candidates_are_the_same_each_time_and_ask_nothing_twice(round_, project):
+    first, second = gold.candidates(round_), gold.candidates(round_)
+
+    assert [(each.name, each.heat) for each in first] == [(e.name, e.heat) for e in second]
+    assert {each.kind for each in first} == set(gold.KINDS)
+    taken = set(round_.tasks.values_list("image_id", flat=True)) | set(
+        round_.practice_items.values_list("image_id", flat=True)
+    )
+    assert taken.isdisjoint(each.image.pk for each in first)
+    assert {each.image.split for each in first} == {"train"}
+    assert {e.kind.value: e.expected for e in first if e.kind != "mirrored"} == {
+        "other_heat": "no",
+        "inverted": "no",
+        "random_weights": "no",
+    }
+
+
+def test_what_is_ticked_becomes_gold_and_a_twin_has_a_picture_of_its_own(round_):
+    offered = gold.candidates(round_)
+    twin = next(each for each in offered if each.kind == "mirrored")
+    other = next(each for each in offered if each.kind == "other_heat")
+
+    n = gold.add(round=round_, chosen={twin.name: "yes", other.name: "no"}, n_in_sitting=5)
+
+    assert n == 2
+    round_.refresh_from_db()
+    assert round_.n_gold == 2
+    made = {task.variant: task for task in round_.tasks.filter(role=TaskRole.GOLD)}
+    assert bytes(made["other_heat"].heat) == other.heat
+    assert made["other_heat"].expected == "no"
+    assert made["mirrored"].expected == "yes"
+    assert picture_path(twin.image, made["mirrored"].picture_id).is_file()
+    rounds.open_round(round=round_)
+    assert "" not in round_.tasks.values_list("stimulus_hash", flat=True)
+    with pytest.raises(Refused, match="not yet open"):
+        gold.add(round=round_, chosen={}, n_in_sitting=1)
+    with pytest.raises(Refused, match="has opened"):
+        gold.remove(round=round_, task_id=made["mirrored"].pk)
+
+
+def test_what_was_not_offered_or_not_answered_is_refused(round_):
+    name = gold.candidates(round_)[0].name
+
+    for chosen in ({name: ""}, {name: "cannot_tell"}, {"inverted-999999": "no"}):
+        with pytest.raises(Refused):
+            gold.add(round=round_, chosen=chosen, n_in_sitting=1)
+    assert not Task.objects.filter(role=TaskRole.GOLD).exists()
+
+
+def test_gold_can_be_taken_away_again(round_):
+    name = gold.candidates(round_)[0].name
+    gold.add(round=round_, chosen={name: "no"}, n_in_sitting=1)
+    task = round_.tasks.get(role=TaskRole.GOLD)
+
+    gold.remove(round=round_, task_id=round_.tasks.asked().first().pk)
+    assert round_.tasks.filter(role=TaskRole.QUERY).count() == 1, "queries stay"
+    gold.remove(round=round_, task_id=task.pk)
+
+    assert not round_.tasks.filter(role=TaskRole.GOLD).exists()
+    round_.refresh_from_db()
+    assert round_.n_gold == 0
+
+
+def test_too_few_images_make_none(project):
+    round_ = factories.make_round(project, state=RoundState.READY, n_tasks=20, n_practice=3)
+
+    assert gold.candidates(round_) == []
