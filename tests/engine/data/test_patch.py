@@ -200,10 +200,10 @@ def test_the_real_set_is_the_published_one(built):
 
     assert len(records) == 3440
     assert info["counts"]["train"] == {
-        "mammal-clean": 301,
-        "mammal-patch": 699,
-        "bird-clean": 975,
-        "bird-patch": 25,
+        "mammal-clean": 200,
+        "mammal-patch": 800,
+        "bird-clean": 995,
+        "bird-patch": 5,
     }
     assert set(info["counts"]["val"].values()) == {120}
     assert set(info["counts"]["test"].values()) == {240}

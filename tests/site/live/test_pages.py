@@ -92,7 +92,9 @@ def test_a_look_is_the_leads_own_and_changes_are_counted_from_it(
 
     assert mira_browser.post(addresses["look"]).status_code == 302
 
-    assert services.last_seen(round_, mira).number == 1
+    seen = services.last_seen(round_, mira)
+    assert seen is not None
+    assert seen.number == 1
     assert "you looked at snapshot 1" in mira_browser.get(addresses["page"]).content.decode()
     missing = reverse("live:look", args=[round_.public_id, 9])
     assert mira_browser.post(missing).status_code == 404

@@ -59,6 +59,7 @@ def test_contested_images_get_what_settled_ones_leave(steered, mira):
 
     step = steering.apply(round=steered)
 
+    assert step is not None
     # 3:0 and 2:0 cannot be moved by one label and have enough; 1:2 and 1:1 can
     found = targets(steered)
     assert found[0] == found[1] == found[3] == 3
