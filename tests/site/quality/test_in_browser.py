@@ -92,7 +92,7 @@ def test_every_page_in_three_dresses(chromium, live_server, study, client, mira)
         page.goto(live_server.url + reverse(f"quality:{name}", args=[round_.public_id, *more]))
         look(page, f"quality-{name.replace('_', '-')}")
     page.goto(live_server.url + reverse("quality:second_look", args=[round_.public_id]))
-    page.check("text=No")
+    page.get_by_label("No", exact=True).check()
     page.click("button:has-text('Answer')")
     page.wait_for_selector("text=The crowd's")
     assert page.locator("text=blind").count() >= 1
