@@ -128,7 +128,7 @@ def _read_result(page: Page) -> None:
     assert painted(page, "main .picture[data-state=drawn] canvas")["colours"] > 10
     look(page, "result")
     files = {}
-    for link in page.locator("#downloads a[href*='/exports/']").all():
+    for link in page.locator("#downloads a[download]").all():
         with page.expect_download() as waiting:
             link.click()
         download = waiting.value
