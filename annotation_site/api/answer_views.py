@@ -15,6 +15,7 @@ from annotation_site.api.filters import ResponseFilter
 from annotation_site.api.models import Scope
 from annotation_site.exports.votes import Posteriors, posteriors_of
 from annotation_site.projects.models import Image
+from annotation_site.quality import ledger
 from annotation_site.review.models import RoundResult
 
 HEAVY = ("assignment__task__heat", "assignment__task__image__grid_true",
@@ -84,14 +85,14 @@ def _posterior(task: Task, found: Posteriors) -> dict[str, Any]:
 
 
 def posteriors_now(round_: Round) -> Posteriors:
-    """Give a round's posteriors, worked out anew only when an answer came or was taken back."""
+    """Give a round's posteriors, worked out anew only when answers or exclusions changed."""
     state = Response.objects.of_round(round_).aggregate(
         newest=Max("pk"),
         answered=Count("pk", filter=Q(assignment__state=AssignmentState.ANSWERED)),
         surplus=Count("pk", filter=Q(surplus=True)),
         tests=Count("pk", filter=Q(assignment__sitting__is_test=True)),
     )
-    return _worked_out(round_.pk, tuple(state.values()))
+    return _worked_out(round_.pk, (*state.values(), ledger.head_of(round_)))
 
 
 @lru_cache(maxsize=4)

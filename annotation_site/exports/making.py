@@ -178,6 +178,7 @@ def _about(
             "opened_at": round_.opened_at.isoformat() if round_.opened_at else None,
             "closed_at": round_.closed_at.isoformat() if round_.closed_at else None,
         },
+        "ledger_version": source.left_out.version,
         "posteriors": {
             "method": "dawid_skene",
             "model": source.posteriors.model,

@@ -23,7 +23,8 @@ READ = (
     "assignment__task__image__image_id", "assignment__task__image__label", "answer",
     "assignment__task__expected", "shown_to_answer_ms", "hidden_ms", "blur_ms", "exposures",
     "input_kind", "quality", "served_at", "received_at", "late", "elsewhere",
-    "guideline_version", "stimulus_hash", "timing", "overlay_seen",
+    "guideline_version", "stimulus_hash", "timing", "overlay_seen", "pk",
+    "assignment__sitting_id",
 )  # fmt: skip
 MEANINGS = {
     "request_to_shown_ms": "from asking for the picture to its paint, ms",
@@ -47,7 +48,11 @@ COLUMNS = (
     text("assignment", "the annotator's place at the item; same for all versions"),
     integer("version", "1 for the first answer, then 2, 3, …"),
     text("standing", "current, superseded, undone, or surplus"),
-    flag("is_vote", "counts towards the labels: current, to a query about attention, no test"),
+    flag(
+        "is_vote",
+        "counts towards the labels: current, to a query about attention, no test, not left out",
+    ),
+    flag("left_out", "the ledger of exclusions leaves it out, or its annotator"),
     text("annotator", "pseudonym"),
     flag("is_test", "a look by a lead or a panel; in no figure"),
     integer("position", "place in the annotator's order, from 0"),
@@ -124,17 +129,19 @@ def _row(source: Source, read: tuple[Any, ...], stands: str) -> Row:
         _, version, _, _, uuid, assignment, annotator, is_test, position, turn, item, role,
         variant, cluster, image_row, image_id, label, answer, expected, shown, hidden, blur,
         exposures, input_kind, quality, served_at, received_at, late, elsewhere, guideline,
-        stimulus, more, overlay,
+        stimulus, more, overlay, key, sitting,
     ) = read  # fmt: skip
+    left_out = key in source.left_out.responses or sitting in source.left_out.sittings
     is_vote = (
         stands == CURRENT
         and role == TaskRole.QUERY
         and source.round.arm == Arm.ATTENTION
         and not is_test
+        and not left_out
     )
     active = None if shown is None else max(0.0, shown - (hidden or 0.0))
     return (
-        str(uuid), str(assignment), version, stands, is_vote, annotator, is_test, position, turn,
+        str(uuid), str(assignment), version, stands, is_vote, left_out, annotator, is_test, position, turn,
         item, role, variant, cluster, image_row, image_id, source.class_name(label), answer,
         expected, answer == expected if expected else None, active, shown, hidden, blur,
         exposures, input_kind, quality, served_at, received_at, late, elsewhere, guideline,

@@ -4,6 +4,7 @@ from functools import cached_property
 
 from annotation_site.annotation.models import Round
 from annotation_site.exports.votes import Posteriors, posteriors_of
+from annotation_site.quality import ledger
 
 CHUNK = 2_000
 """Rows fetched at a time."""
@@ -25,6 +26,11 @@ class Source:
     def posteriors(self) -> Posteriors:
         """What the votes say of every query, worked out once."""
         return posteriors_of(self.round)
+
+    @cached_property
+    def left_out(self) -> ledger.Standing:
+        """What the round's ledger leaves out at the moment of the snapshot."""
+        return ledger.standing_at(self.round, ledger.head_of(self.round))
 
     def class_name(self, label: int | None) -> str:
         """Name a class; empty where there is none."""

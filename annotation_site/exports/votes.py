@@ -11,9 +11,11 @@ import numpy as np
 from django.db.models import QuerySet
 from jaxtyping import Float, Int
 
-from annotation_site.annotation.models import UNSURE, Response, Round, TaskRole
+from annotation_site.annotation.models import Response, Round, TaskRole
+from annotation_site.quality import ledger
+from annotation_site.quality.columns import categories_of
 from engine.labeling.dawid_skene import fit_dawid_skene
-from engine.labeling.ratings import YES_OR_NO, Ratings
+from engine.labeling.ratings import Ratings
 
 CHUNK = 2_000
 TIE = 1e-6
@@ -109,19 +111,13 @@ def _only_top(names: tuple[str, ...], values: tuple[float, ...] | tuple[int, ...
 
 
 def counted(round_: Round) -> "QuerySet[Response]":
-    """Keep the votes of a round that every figure rests on: current, to queries, no mere looks."""
-    return (
+    """Keep the votes that every figure rests on: current, to queries, no mere looks, not left out."""
+    votes = (
         Response.objects.of_round(round_)
         .current()
         .filter(assignment__task__role=TaskRole.QUERY, assignment__sitting__is_test=False)
     )
-
-
-def categories_of(round_: Round) -> tuple[str, ...]:
-    """Give the answers that count in a round, as the engine orders them where it reads them."""
-    if round_.shows_heat:
-        return tuple(str(answer) for answer in YES_OR_NO)
-    return tuple(answer for answer in round_.answers if answer not in UNSURE)
+    return ledger.counted(votes)
 
 
 def posteriors_of(round_: Round) -> Posteriors:

@@ -29,6 +29,8 @@ from engine.labeling.votes import VoteTable
 SAMPLES = 12
 BINS = 20
 SLIM_ROUTES = ("slim_tr", "slim_val")
+ON_CORE = 0.5
+"""Scores from here on are taken to say that attention is on the core: rather than not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -62,10 +64,22 @@ class Curated:
         scores[np.asarray(self.space.rows)] = self.scores.scores
         return scores
 
+    @property
+    def on_core(self) -> Bool[np.ndarray, " t"]:
+        """Whether each training image is taken to look at the core, whatever rule screens."""
+        on_core: np.ndarray = np.asarray(self.scores.scores)[self.train] >= ON_CORE
+        return on_core
+
+    def on_core_by_row(self) -> Bool[np.ndarray, " n"]:
+        """The same for every row; False outside the training images."""
+        on_core = np.zeros(len(self.manifest), dtype=bool)
+        on_core[self.train_rows] = self.on_core
+        return on_core
+
     def kept_by_row(self) -> Bool[np.ndarray, " n"]:
-        """Whether each training image is taken to look at the core."""
+        """Which training images screening left as candidates for the subset."""
         kept = np.zeros(len(self.manifest), dtype=bool)
-        kept[self.train_rows] = ~np.asarray(self.screening.suspect)
+        kept[self.train_rows] = np.asarray(self.screening.kept)
         return kept
 
     def cue_by_row(self) -> Int[np.ndarray, " n"]:
@@ -228,33 +242,32 @@ def _histogram(curated: Curated) -> dict[str, Any]:
 
 
 def _screening(curated: Curated) -> dict[str, Any]:
-    kept = ~np.asarray(curated.screening.suspect)
     classes = curated.manifest.labels[curated.train_rows]
-    names = curated.manifest.class_names
-    thresholds = np.asarray(curated.screening.thresholds, dtype=float)
+
+    def counted(which: Bool[np.ndarray, " t"]) -> dict[str, list[int]]:
+        return {
+            name: [int(which[classes == index].sum()), int((classes == index).sum())]
+            for index, name in enumerate(curated.manifest.class_names)
+        }
+
     return {
-        "kept": {
-            name: [int(kept[classes == index].sum()), int((classes == index).sum())]
-            for index, name in enumerate(names)
-        },
-        "thresholds": {
-            name: float(thresholds[index]) if np.isfinite(thresholds[index]) else None
-            for index, name in enumerate(names)
-        },
+        "rule": curated.screening.rule,
+        "threshold": ON_CORE,
+        "on_core": counted(curated.on_core),
+        "kept": counted(np.asarray(curated.screening.kept)),
     }
 
 
 def _examples(curated: Curated) -> dict[str, list[int]]:
-    """Rows that clearly look at the core, that clearly do not, and those nearest the threshold."""
-    rows, kept = curated.train_rows, ~np.asarray(curated.screening.suspect)
+    """Rows that clearly look at the core, that clearly do not, and those in between."""
+    rows, on_core = curated.train_rows, curated.on_core
     scores = np.asarray(curated.scores.scores)[curated.train]
     classes = curated.manifest.labels[rows]
-    edge = np.asarray(curated.screening.thresholds, dtype=float)[classes]
     order = np.argsort(-scores, kind="stable")
-    near = np.argsort(np.abs(scores - edge), kind="stable")
+    near = np.argsort(np.abs(scores - ON_CORE), kind="stable")
     return {
-        "kept": _mixed(order[kept[order]], classes, rows),
-        "dropped": _mixed(order[::-1][~kept[order[::-1]]], classes, rows),
+        "on_core": _mixed(order[on_core[order]], classes, rows),
+        "elsewhere": _mixed(order[::-1][~on_core[order[::-1]]], classes, rows),
         "border": _mixed(near, classes, rows),
     }
 
@@ -309,7 +322,8 @@ def write_files(
     ]
     _write_csv(folder / "subset.csv", chosen)
     pq.write_table(pa.Table.from_pylist(chosen), folder / "subset.parquet")
-    kept, shown = curated.kept_by_row(), curated.cue_by_row()
+    on_core, kept = curated.on_core_by_row(), curated.kept_by_row()
+    shown = curated.cue_by_row()
     _write_csv(
         folder / "scores.csv",
         [
@@ -319,6 +333,7 @@ def write_files(
                 "split": records[row].split.value,
                 "label": curated.manifest.class_names[records[row].label],
                 "score": round(float(scores[row]), 6),
+                "on_core": int(on_core[row]),
                 "kept": int(kept[row]),
                 "cue": int(shown[row]),
             }

@@ -56,9 +56,21 @@ class ClassScores:
     name: str
     figure: SafeString
     bins: list[tuple[float, float, int]]
-    threshold: float | None
+    on_core: int
     kept: int
     total: int
+
+
+SCREENED_BY = {
+    "cues": "All of them may enter the subset; where one thing draws attention away in a class, it "
+    "is found in every class and balanced.",
+    "better_half": "The better half of each class may enter the subset.",
+    "threshold": "Only they may enter the subset, or the best of a class where they are too few.",
+    "median_pooled": "Images above the median of all classes may enter the subset.",
+    "none": "All images may enter the subset, whatever their score.",
+    "oracle": "Images that were answered with yes may enter the subset.",
+}
+"""What each rule of screening does, for the lead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,18 +188,17 @@ def class_scores(report: Mapping[str, Any]) -> list[ClassScores]:
     edges = histogram["edges"]
     found = []
     for name, counts in histogram["by_class"].items():
-        threshold = screening.get("thresholds", {}).get(name)
-        kept, total = screening.get("kept", {}).get(name, [0, sum(counts)])
-        title = f"Attention scores of {name}: {kept:,} of {total:,} images look at the object."
+        on_core, total = screening["on_core"][name]
+        title = f"Attention scores of {name}: {on_core:,} of {total:,} images look at the object."
         found.append(
             ClassScores(
                 name=name,
                 figure=charts.histogram(
-                    edges=edges, counts=counts, threshold=threshold, title=title
+                    edges=edges, counts=counts, threshold=screening["threshold"], title=title
                 ),
                 bins=list(zip(edges, edges[1:], counts, strict=False)),
-                threshold=threshold,
-                kept=kept,
+                on_core=on_core,
+                kept=screening["kept"][name][0],
                 total=total,
             )
         )

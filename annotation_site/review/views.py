@@ -170,6 +170,7 @@ def _page(
         "groups": lines,
         "group_figure": reports.group_figure(lines, names.get(route, route)),
         "class_scores": reports.class_scores(report),
+        "screened_by": reports.SCREENED_BY[report["screening"]["rule"]],
         "examples": [
             (name, words, [images[row] for row in report["examples"][key] if row in images])
             for key, name, words in EXAMPLES
@@ -184,7 +185,7 @@ def _page(
 
 
 EXAMPLES = (
-    ("kept", "On the object", "the classifier looks at it"),
-    ("dropped", "Elsewhere", "the classifier looks at something else"),
+    ("on_core", "On the object", "the classifier looks at it"),
+    ("elsewhere", "Elsewhere", "the classifier looks at something else"),
     ("border", "Near the border", "where a few more answers would tell most"),
 )

@@ -70,6 +70,7 @@ class Screening:
     """What is kept.
 
     Attributes:
+        rule: The rule that was followed.
         kept: True for images kept.
         thresholds: The least score kept in each class; the rule's own threshold where nothing of
             a class is kept, `tau` under `cues`, and 0 for the rule `none`.
@@ -80,6 +81,7 @@ class Screening:
         warnings: Classes that were nearly or wholly lost, and cues found, in sentences.
     """
 
+    rule: str
     kept: Bool[np.ndarray, " m"]
     thresholds: Float[np.ndarray, " c"]
     suspect: Bool[np.ndarray, " m"]
@@ -142,6 +144,7 @@ def screen(
         warnings.extend([f"{name}: {warning}"] if warning else [])
     by_cue = chosen.rule == "cues"
     return Screening(
+        rule=chosen.rule,
         kept=kept,
         thresholds=thresholds,
         suspect=scores < chosen.tau if by_cue else ~kept,

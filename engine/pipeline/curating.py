@@ -138,7 +138,7 @@ def _screening(config: PipelineConfig, pool: Split) -> Stage:
     return Stage(
         name=f"screening{POOLS[pool]}",
         kind="screening",
-        version=3,
+        version=4,
         inputs=(
             *("manifest", "space", evidence.stage),
             *((cues,) if reads_cues(config) else ()),

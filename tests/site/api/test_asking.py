@@ -5,6 +5,7 @@ import pytest
 from annotation_site.annotation.models import AssignmentState, Response, RoundState
 from annotation_site.api.pages import read_cursor, write_cursor
 from annotation_site.projects.models import Image
+from annotation_site.quality import ledger
 from tests.site import factories, results
 from tests.site.api.conftest import problem, walk
 from tests.site.exports.conftest import answer
@@ -57,6 +58,18 @@ def test_posteriors_follow_the_answers(answered, mira_program):
     assert before[3]["dawid_skene"] == {}
     assert after[3]["votes"] == {"no": 1, "yes": 0}
     assert sum(after[3]["dawid_skene"].values()) == pytest.approx(1)
+
+
+def test_posteriors_heed_the_ledger_at_once(answered, mira, mira_program):
+    address = f"/rounds/{answered.public_id}/posteriors"
+    assert mira_program.get(address).json()["results"][0]["votes"] == {"no": 0, "yes": 2}
+    ben = answered.sittings.get(annotator__key_hash__contains="ben")
+
+    entry = ledger.exclude(round=answered, by=mira, reason="a try", sittings={ben.pk: {}})
+    assert mira_program.get(address).json()["results"][0]["votes"] == {"no": 0, "yes": 1}
+
+    ledger.take_back(entry=entry, by=mira, reason="no")
+    assert mira_program.get(address).json()["results"][0]["votes"] == {"no": 0, "yes": 2}
 
 
 def test_scores_are_there_when_the_round_is_closed(project, mira_program):

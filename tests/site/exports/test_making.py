@@ -12,7 +12,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
-from annotation_site.annotation.models import Response
+from annotation_site.annotation.models import Response, Sitting
 from annotation_site.exports import making, services
 from annotation_site.exports.csv_cells import READERS
 from annotation_site.exports.making import folder_of
@@ -24,6 +24,7 @@ from annotation_site.exports.source import Source
 from annotation_site.jobs import services as jobs
 from annotation_site.jobs.models import JobState
 from annotation_site.jobs.tasks import run_job
+from annotation_site.quality import ledger
 from annotation_site.web.refusals import Refused
 from engine.labeling.aggregation import AggregationConfig, aggregate_votes
 from engine.labeling.votes import Answer, Vote, VoteTable
@@ -103,6 +104,23 @@ def test_surplus_is_told_apart(answered, mira):
 
     assert found["cannot_tell"]["standing"] == "surplus"
     assert not found["cannot_tell"]["is_vote"]
+
+
+def test_what_the_ledger_leaves_out_is_told_and_in_no_posterior(answered, mira):
+    ben = Sitting.objects.get(round=answered, annotator__key_hash__contains="ben")
+    ledger.exclude(round=answered, by=mira, reason="a try", sittings={ben.pk: {}})
+    export = services.ask_for_export(round=answered, asked_by=mira)
+    run_job.call(job_of(export).pk)
+
+    out = [r for r in records(export, "responses") if r["left_out"]]
+    found = {r["row"]: r for r in records(export, "posteriors")}
+
+    assert {r["annotator"] for r in out} == {ben.annotator.public_id}
+    assert len(out) == Response.objects.filter(assignment__sitting=ben).count() == 2
+    assert not any(r["is_vote"] for r in out)
+    assert [found[row]["n_votes"] for row in range(4)] == [1, 1, 1, 0]
+    assert [found[row]["n_unsure"] for row in range(4)] == [0, 0, 0, 0]
+    assert json.loads(path_of(export, "manifest.json").read_text())["ledger_version"] == 1
 
 
 def test_posteriors_are_the_engines(export, answered):

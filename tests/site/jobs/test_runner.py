@@ -157,6 +157,14 @@ def _looks_finished(round_: Round, project: Project, media: Path) -> None:
     assert len(scores) == len(cells) == 88
     assert np.isnan(scores).sum() == 24, "test images are never scored"
     assert (cells >= 0).sum() == report["subset_size"]
+    screening = report["screening"]
+    train = np.arange(48)  # the first rows of the set
+    on_core = [n for n, _ in screening["on_core"].values()]
+    assert sum(on_core) == (scores[train] >= screening["threshold"]).sum()
+    kept = np.frombuffer(round_.result.kept, dtype=np.uint8)
+    assert sum(n for n, _ in screening["kept"].values()) == kept.sum()
+    assert kept[cells >= 0].all(), "the subset is of candidates"
+    assert screening["rule"] in {"cues", "better_half", "threshold"}
 
     files = {file.kind: media / file.path for file in round_.result.files.all()}
     rows = pq.read_table(files["subset_parquet"]).column("row").to_pylist()

@@ -6,6 +6,7 @@ from django.urls import reverse
 
 from annotation_site.review import reports
 from annotation_site.review.models import RoundResult
+from engine.curation.screening import CHOSEN, RULES
 from tests.site import results
 
 
@@ -45,6 +46,19 @@ def test_where_nothing_helped_the_old_model_is_kept_in_plain_words(project, mira
 
     assert "The old model is kept" in words
     assert "Retraining did not help." in words
+
+
+@pytest.mark.parametrize("rule", sorted(set(RULES) - {CHOSEN}))
+def test_where_attention_is_and_what_screening_does_are_two_things(
+    result, page, mira_browser, rule
+):
+    result.report["screening"]["rule"] = rule
+    result.save(update_fields=["report"])
+
+    words = mira_browser.get(page).content.decode()
+
+    assert words.count("9 of 12 on the object, 6 candidates") == 2
+    assert reports.SCREENED_BY[rule] in words
 
 
 def test_warnings_of_the_run_are_shown(page, mira_browser):
