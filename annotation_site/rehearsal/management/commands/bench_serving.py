@@ -38,11 +38,11 @@ class Command(BaseCommand):
         parser.add_argument("--seconds", type=float, default=60.0)
         parser.add_argument("--think", type=float, default=1.0)
         parser.add_argument("--database", choices=databases.NAMES, default="sqlite")
-        parser.add_argument("--workers", type=int, default=3)
+        parser.add_argument("--workers", type=int, default=4)
         parser.add_argument("--threads", type=int, default=1)
         parser.add_argument("--worker-class", default="sync", help="gunicorn's: sync or gthread")
         parser.add_argument(
-            "--low-water", type=int, default=1,
+            "--low-water", type=int, default=3,
             help="ask for tasks when fewer are known; 1: before every answer, 3: as the page does",
         )  # fmt: skip
         parser.add_argument("--pictures", action="store_true", help="fetch every picture as well")
