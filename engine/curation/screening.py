@@ -33,8 +33,8 @@ class ScreeningConfig:
             (score strictly above the median of all classes together, as the authors do), `none`,
             or `oracle` (every image's own answer stands in place of its score: yes is kept).
         candidates: The rules that `chosen` tries, the preferred one first.
-        margin: By how much of the validation images the best candidate must beat the first one to
-            be taken in its place, in [0, 1).
+        errors: By how many standard errors of their paired difference on the validation images
+            another candidate must beat the first one to be taken in its place.
         tau: Least score kept by `threshold`, in [0, 1]; under `cues`, images below are suspect.
         floor: Least share of a class that is kept whatever the scores, in [0, 1].
         cues: When a cue is believed.
@@ -42,7 +42,7 @@ class ScreeningConfig:
 
     rule: str = CHOSEN
     candidates: tuple[str, ...] = ("cues", "better_half", "threshold")
-    margin: float = 0.01
+    errors: float = 2.0
     tau: float = 0.5
     floor: float = 0.2
     cues: CueConfig = field(default_factory=CueConfig)
@@ -55,7 +55,7 @@ class ScreeningConfig:
             raise InvalidInput(
                 "screening.candidates is empty; name at least one rule, such as threshold"
             )
-        check_range("screening.margin", self.margin, low=0, high=1, open_high=True)
+        check_range("screening.errors", self.errors, low=0)
         check_range("screening.tau", self.tau, low=0, high=1)
         check_range("screening.floor", self.floor, low=0, high=1)
 

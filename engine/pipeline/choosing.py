@@ -4,14 +4,16 @@ Two kinds of data ask for opposite rules. Where the images that are looked at ri
 that do not show the misleading thing, keeping them alone teaches what SLIM hopes for. Where every
 image of a class shows it, or where it is what surrounds the object, keeping them throws away what a
 classifier must have seen, and balancing is what helps. Answers and scores look alike in both, so
-the rule is a setting like the strength of the regularisation, and chosen as that is; among rules
-that do about equally well, the first one named, which throws nothing away.
+the rule is a setting like the strength of the regularisation, and chosen as that is. Validation
+images are few, so the first one named, which throws nothing away, gives way only to a rule that is
+better by more than chance would make it: noise in the answers would otherwise change the rule too.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+from jaxtyping import Bool
 
 from engine.artifacts import codecs
 from engine.curation.screening import CHOSEN
@@ -45,7 +47,7 @@ def rule_stages(config: PipelineConfig) -> list[Stage]:
         Stage(
             name=RULE_STAGE,
             kind="screening_rule",
-            version=1,
+            version=2,
             inputs=(
                 *("manifest", "space", "extraction", "labels"),
                 evidence_for(config, Split.TRAIN).stage,
@@ -67,10 +69,10 @@ def rule_stages(config: PipelineConfig) -> list[Stage]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Trial:
-    """A candidate, and the plain average of its head on validation; None without such images."""
+    """A candidate, and which validation images its head classifies rightly; None without images."""
 
     rule: str
-    accuracy: float | None
+    hits: Bool[np.ndarray, " v"] | None
 
 
 def choose_rule(config: PipelineConfig, inputs: Inputs, progress: Progress) -> RuleChoice:
@@ -78,7 +80,7 @@ def choose_rule(config: PipelineConfig, inputs: Inputs, progress: Progress) -> R
 
     Args:
         config: All settings; the first of `screening.candidates` is taken unless another is better by
-            more than `screening.margin`.
+            more than `screening.errors` standard errors of the difference.
         inputs: The loaded stages that curation reads.
         progress: Told after each candidate.
 
@@ -100,11 +102,9 @@ def choose_rule(config: PipelineConfig, inputs: Inputs, progress: Progress) -> R
         progress(done, len(config.screening.candidates))
     if not trials:
         raise NotEnoughLabels("; ".join(refusals))
-    compared = {t.rule: t.accuracy for t in trials if t.accuracy is not None}
-    rule = first = trials[0].rule
-    if compared:
-        best = max(compared, key=lambda name: compared[name])
-        rule = best if compared[best] > compared[first] + config.screening.margin else first
+    hits = {trial.rule: trial.hits for trial in trials if trial.hits is not None}
+    rule = preferred(hits, config.screening.errors) if hits else trials[0].rule
+    compared = {name: float(found.mean()) for name, found in hits.items()}
     return RuleChoice(
         rule=rule,
         candidates=tuple(compared),
@@ -113,14 +113,36 @@ def choose_rule(config: PipelineConfig, inputs: Inputs, progress: Progress) -> R
     )
 
 
+def preferred(hits: Mapping[str, Bool[np.ndarray, " v"]], errors: float) -> str:
+    """Give the first name, or the best of those that are clearly better.
+
+    Args:
+        hits: Name to which images were classified rightly, of the same images; at least one name.
+        errors: Better by more than so many standard errors of the mean paired difference is
+            clearly better. With 0 the best one is taken.
+
+    Returns:
+        One of the names; of equally good ones the first.
+    """
+    names = list(hits)
+    first = np.asarray(hits[names[0]], dtype=np.float64)
+    gains = {name: np.asarray(hits[name], dtype=np.float64) - first for name in names}
+    clear = [
+        name
+        for name, gain in gains.items()
+        if gain.mean() > errors * gain.std() / np.sqrt(len(gain))
+    ]
+    return max(clear, key=lambda name: float(gains[name].mean()), default=names[0])
+
+
 def _try(config: PipelineConfig, rule: str, inputs: Inputs) -> _Trial:
     subset = curate(config, inputs)
     head = fit_route(config, Route.SLIM_TR, {**inputs, "subset": subset}, ignore_progress)
     rows = inputs["manifest"].rows_of(Split.VALIDATION)
     if not len(rows):
-        return _Trial(rule=rule, accuracy=None)
+        return _Trial(rule=rule, hits=None)
     predicted = head.logits(np.asarray(inputs["extraction"].features)[rows]).argmax(axis=1)
-    return _Trial(rule=rule, accuracy=float((predicted == inputs["manifest"].labels[rows]).mean()))
+    return _Trial(rule=rule, hits=predicted == inputs["manifest"].labels[rows])
 
 
 def _note(rule: str, compared: Mapping[str, float]) -> str:

@@ -17,7 +17,7 @@ from engine.benches.mitigation.curves import draw_curves
 from engine.benches.mitigation.diagnostics import diagnostics, neighbours
 from engine.benches.mitigation.figures import Json, Judge
 from engine.benches.mitigation.laboratory import Laboratory, Outcome
-from engine.benches.mitigation.settings import BenchConfig
+from engine.benches.mitigation.settings import BenchConfig, queries_for
 from engine.benches.mitigation.study import Study, reweighted
 from engine.benches.mitigation.subject import prepare
 from engine.benches.mitigation.variants import (
@@ -28,6 +28,7 @@ from engine.benches.mitigation.variants import (
     NO_SCREENING,
     SLIM,
     Variant,
+    own_answers,
 )
 from engine.data.manifest import Split
 from engine.errors import EngineError
@@ -195,10 +196,14 @@ def _attention(study: Study, found: Mapping[str, Sequence[Outcome]]) -> Json:
 
 
 def _ablations(study: Study, found: Mapping[str, list[Outcome]]) -> Json:
-    made = study.part("ablations", lambda: study.outcomes([*ABLATIONS, *ALTERNATIVES]))
+    manifest = study.laboratory.subject.manifest
+    n_val = len(manifest.rows_of(Split.VALIDATION))
+    asked = own_answers(queries_for(n_val, len(manifest.class_names)))
+    variants = (*ABLATIONS, asked, *ALTERNATIVES)
+    made = study.part("ablations", lambda: study.outcomes(variants))
     reports = study.reports(made)
     together = {**found, **made}
-    for variant in (*MAIN_ABLATIONS, *ABLATIONS, *ALTERNATIVES):
+    for variant in (*MAIN_ABLATIONS, *variants):
         if variant.name not in together:
             continue
         report = reports.setdefault(variant.name, study.report(together[variant.name]))
@@ -247,9 +252,10 @@ def _budgets(study: Study) -> Json:
         except EngineError:
             return None
 
+    asked_of_val = study.laboratory.config.pipeline.validation.budget > 0
     return {
         "annotated": most("queries"),
-        "annotated_val": most("queries_val"),
+        "annotated_val": most("queries_val") if asked_of_val else 0,
         "subset_size": most("subset"),
         "subset_size_val": most("subset_val"),
     }

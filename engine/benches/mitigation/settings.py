@@ -49,7 +49,7 @@ class BenchConfig:
 
     @classmethod
     def of(cls, subject: Subject, assignments: Sequence[str] = ()) -> "BenchConfig":
-        """Give the bench's settings for a subject: the defaults, and the budgets by one rule.
+        """Give the bench's settings for a subject: the defaults, and the budget by one rule.
 
         Args:
             subject: Gives the tables of its data set, and the sizes that the rule is applied to.
@@ -64,7 +64,6 @@ class BenchConfig:
         table = {
             **{name: own[name] for name in OF_THE_DATA},
             "queries": {"budget": queries_for(len(manifest.rows_of(Split.TRAIN)), classes)},
-            "validation": {"budget": queries_for(len(manifest.rows_of(Split.VALIDATION)), classes)},
             "retraining": {"routes": list(Route)},
         }
         first = cls(
@@ -106,13 +105,12 @@ class BenchConfig:
     def shared(self) -> dict[str, Any]:
         """Give what holds for every data set: the settings without what a data set sets itself.
 
-        The numbers of queries are replaced by the rule that gives them.
+        The number of queries is replaced by the rule that gives it.
         """
         settings: dict[str, Any] = codecs.to_json(self.pipeline)
         for name in (*OF_THE_DATA, "seed", "device"):
             del settings[name]
         del settings["retraining"]["routes"], settings["queries"]["budget"]
-        del settings["validation"]["budget"]
         return {
             **settings,
             CROWD: codecs.to_json(self.crowd),

@@ -66,10 +66,23 @@ ABLATIONS = (
     _switch("cells_of_components", "disentangling.on", "components", "cells in 32 dimensions"),
     _switch("cells_of_kept", "disentangling.environment_over", "kept", "cells of kept images"),
     _switch("one_standard_error", "last_layer.rule", "one_standard_error", "a more cautious C"),
-    _switch("carried_scores", "validation.budget", 0, "slim_val on train's answers", "slim_val"),
     _switch("fifth_of_val", "validation.fraction", 0.2, "slim_val on a fifth of val", "slim_val"),
 )
 """One switch each."""
+
+
+def own_answers(budget: int) -> Variant:
+    """Give the ablation that asks about validation images too, as many as the bench's rule allows.
+
+    Args:
+        budget: How many.
+
+    Returns:
+        The ablation of `slim_val`.
+    """
+    about = "slim_val on answers about validation images"
+    return _switch("own_answers", "validation.budget", budget, about, Route.SLIM_VAL.value)
+
 
 STRATEGIES = tuple(
     _switch(strategy, "queries.strategy", strategy, "instead of cluster centres")

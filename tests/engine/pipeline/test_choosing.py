@@ -7,6 +7,7 @@ from engine.data.manifest import Split
 from engine.data.synthetic import build_shapes
 from engine.errors import InvalidInput
 from engine.labeling.votes import Answer, Vote, VoteTable
+from engine.pipeline.choosing import preferred
 from engine.pipeline.config import PipelineConfig
 from engine.pipeline.memory import Memory, MemoryRunner
 from engine.pipeline.sources import read_data
@@ -70,7 +71,7 @@ def accuracy_on_val(runner):
 def test_the_choice_is_what_single_runs_would_have_told(data, memory, seed):
     named = {rule: runner_of(data, memory, seed=seed, rule=rule) for rule in RULES}
     accuracies = {rule: accuracy_on_val(runner) for rule, runner in named.items()}
-    runner = runner_of(data, memory, seed=seed, rule="chosen", candidates=list(RULES), margin=0.0)
+    runner = runner_of(data, memory, seed=seed, rule="chosen", candidates=list(RULES), errors=0.0)
 
     choice = runner.load("screening_rule")
 
@@ -84,9 +85,32 @@ def test_the_choice_is_what_single_runs_would_have_told(data, memory, seed):
 def test_the_first_candidate_stands_unless_another_is_clearly_better(data, memory):
     for first in RULES:
         order = [first, *(rule for rule in RULES if rule != first)]
-        runner = runner_of(data, memory, rule="chosen", candidates=order, margin=0.99)
+        runner = runner_of(data, memory, rule="chosen", candidates=order, errors=1e6)
 
         assert runner.load("screening_rule").rule == first
+
+
+@pytest.mark.parametrize(
+    ("gained", "lost", "errors", "wanted"),
+    [
+        # 10 gained and 0 lost of 100: .1 on average, and a standard error of .03
+        (10, 0, 2.0, "other"),
+        (10, 0, 3.4, "first"),
+        # 12 gained and 8 lost: .04, and sqrt(.2 - .0016) / 10 = .0445
+        (12, 8, 1.0, "first"),
+        (12, 8, 0.8, "other"),
+        (8, 12, 0.0, "first"),
+        (5, 5, 0.0, "first"),
+    ],
+)
+def test_another_must_be_better_than_chance_makes_it(gained, lost, errors, wanted):
+    first = np.arange(100) >= 50
+    other = first.copy()
+    other[:gained] = True
+    other[99 - np.arange(lost)] = False
+
+    assert preferred({"first": first, "other": other}, errors) == wanted
+    assert preferred({"first": first, "worse": ~first & False, "other": other}, errors) == wanted
 
 
 def test_one_candidate_is_the_rule_itself(data, memory):

@@ -7,6 +7,7 @@ from engine.benches.mitigation.variants import (
     MAIN_ABLATIONS,
     curves,
     noise_grid,
+    own_answers,
 )
 from engine.errors import InvalidInput, UnknownOption
 
@@ -62,7 +63,9 @@ def test_the_references_own_training_is_not_the_routes(subjects, config):
     assert config.pipeline.fine_tuning.lr != 0.05
 
 
-@pytest.mark.parametrize("variant", [*MAIN_ABLATIONS, *ABLATIONS], ids=lambda v: v.name)
+@pytest.mark.parametrize(
+    "variant", [*MAIN_ABLATIONS, *ABLATIONS, own_answers(8)], ids=lambda v: v.name
+)
 def test_an_ablation_changes_one_setting(config, variant):
     assert changed_in(config, variant) == set(variant.changes)
     assert len(variant.changes) == 1
