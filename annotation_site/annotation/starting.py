@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Count
 from django.utils import timezone
 
 from annotation_site.annotation.allocation import (
@@ -31,6 +30,7 @@ from annotation_site.annotation.models import (
     TaskRole,
 )
 from annotation_site.annotation.places import release_lapsed, take_places
+from annotation_site.annotation.statements import Statement, column
 
 WINDOW = 600
 """So many tasks of one load are drawn from at a time; strata are those of the draw."""
@@ -165,14 +165,11 @@ def _block(round_: Round, seed: int) -> list[Slot]:
 def _candidates(round_: Round, size: int, seed: int) -> list[Candidate]:
     """Read the least loaded tasks: enough for a block, and of a large round no more than needed."""
     free = round_.tasks.with_room()
-    loads = sorted(
-        free.order_by().values_list("reserved", "target").annotate(n=Count("pk")),
-        key=lambda load: load[0] / load[1],
-    )
+    loads = sorted(_loads(round_), key=lambda load: load[0] / load[1])
     found: list[Candidate] = []
     pivot = random.Random(seed).randrange(SHUFFLES)  # noqa: S311  (an order, not a secret)
     last_ratio = -1.0
-    for reserved, target, _ in loads:
+    for reserved, target in loads:
         if size and len(found) >= size and reserved / target > last_ratio:
             break
         last_ratio = reserved / target
@@ -191,6 +188,47 @@ def _candidates(round_: Round, size: int, seed: int) -> list[Candidate]:
             for pk, held, wanted, cluster in rows
         ]
     return found
+
+
+_NEXT_TARGET = Statement(
+    lambda round_id, reserved, target: (
+        Task.objects.asked()
+        .filter(round=round_id, retired_reason="", reserved=reserved, target__gt=target)
+        .order_by("target")
+        .values_list("reserved", "target")[:1]
+    ),
+    {
+        "round_id": column(Round, "id"),
+        "reserved": column(Task, "reserved"),
+        "target": column(Task, "target"),
+    },
+)
+_NEXT_RESERVED = Statement(
+    lambda round_id, reserved: (
+        Task.objects.asked()
+        .filter(round=round_id, retired_reason="", reserved__gt=reserved)
+        .order_by("reserved", "target")
+        .values_list("reserved", "target")[:1]
+    ),
+    {"round_id": column(Round, "id"), "reserved": column(Task, "reserved")},
+)
+
+
+def _loads(round_: Round) -> list[tuple[int, int]]:
+    """Give each pair of places held and wanted that some query with room has.
+
+    They are few, whatever the number of queries: the index is asked for one after the other, and
+    no query but the first of each pair is read.
+    """
+    found: list[tuple[int, int]] = []
+    reserved, target = -1, -1
+    while True:
+        following = _NEXT_TARGET.rows(round_id=round_.pk, reserved=reserved, target=target)
+        following = following or _NEXT_RESERVED.rows(round_id=round_.pk, reserved=reserved)
+        if not following:
+            return [load for load in found if load[0] < load[1]]
+        [(reserved, target)] = following
+        found.append((reserved, target))
 
 
 def _known(
