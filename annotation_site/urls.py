@@ -20,6 +20,7 @@ from annotation_site.panels import sitting_urls
 from annotation_site.panels import urls as panel_urls
 from annotation_site.projects import urls as member_urls
 from annotation_site.quality import urls as quality_urls
+from annotation_site.rehearsal import urls as rehearsal_urls
 from annotation_site.review import project_urls
 from annotation_site.review import urls as result_urls
 from annotation_site.web import urls as web_urls
@@ -44,6 +45,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     _namespace("panels", panel_urls),
     _namespace("review", result_urls),
     _namespace("exports", export_urls),
+    _namespace("rehearsal", rehearsal_urls),
     _namespace("api", api_urls),
     _namespace("web", web_urls),
 ]

@@ -214,7 +214,7 @@ def _record(whose: Door | Sitting, given: GivenAnswer, now: datetime, *, careful
     if met.state == AssignmentState.RESERVED or met.served_at is None:
         raise NotServed("this task was not shown in this sitting")
     counted = is_open and met.state in {AssignmentState.SERVED, AssignmentState.ANSWERED}
-    elsewhere = counted and met.state == AssignmentState.ANSWERED
+    elsewhere = counted and _left_behind(met, following)
     response = _append(met, given, now=now, late=late, surplus=not counted, elsewhere=elsewhere)
     moves = counted and not elsewhere
     state = AssignmentState.ANSWERED if moves else met.state
@@ -226,6 +226,21 @@ def _record(whose: Door | Sitting, given: GivenAnswer, now: datetime, *, careful
         if lease_until != held.lease_until:
             Sitting.objects.filter(pk=held.pk).update(lease_until=lease_until)
     return response
+
+
+def _left_behind(met: _Met, following: _Met | None) -> bool:
+    """Say whether another tab went on from the page that this answer comes from.
+
+    The task served last is the sitting's, in whichever tab it is: a page that shows another one,
+    answered since or served before it, is the older of two. Only taking back an answer serves a
+    task while another waits.
+    """
+    if met.state == AssignmentState.ANSWERED:
+        return True
+    if following is None or following.state != AssignmentState.SERVED:
+        return False
+    assert met.served_at is not None  # what was not served has been refused
+    return following.served_at is not None and following.served_at > met.served_at
 
 
 def _locked(whose: Door | Sitting) -> Sitting:

@@ -28,6 +28,7 @@ from annotation_site.annotation.models import (
     Sitting,
     Task,
     TaskRole,
+    Variant,
 )
 from annotation_site.annotation.places import release_lapsed, take_places
 from annotation_site.annotation.statements import Statement, column
@@ -250,8 +251,21 @@ def _known(
 
 
 def _repeats(queries: Sequence[int]) -> dict[int, int]:
-    """Give the repeat task of each query, made where nobody was asked it twice before."""
-    twins = list(Task.objects.filter(pk__in=queries))
+    """Give the repeat task of each query, made where nobody was asked it twice before.
+
+    A mirrored twin that was made before the opening is asked in the place of the same picture.
+    """
+    asked = list(Task.objects.filter(pk__in=queries))
+    mirrored = dict(
+        Task.objects.filter(
+            role=TaskRole.REPEAT,
+            variant=Variant.MIRRORED,
+            retired_reason="",
+            round__in={query.round_id for query in asked},
+            image__in=[query.image_id for query in asked],
+        ).values_list("image_id", "pk")
+    )
+    twins = [query for query in asked if query.image_id not in mirrored]
     Task.objects.bulk_create(
         (
             Task(
@@ -278,7 +292,10 @@ def _repeats(queries: Sequence[int]) -> dict[int, int]:
         image__in=[twin.image_id for twin in twins],
     )
     by_stimulus = {(task.image_id, task.variant): task.pk for task in made}
-    return {twin.pk: by_stimulus[twin.image_id, twin.variant] for twin in twins}
+    plain = {twin.pk: by_stimulus[twin.image_id, twin.variant] for twin in twins}
+    return plain | {
+        query.pk: mirrored[query.image_id] for query in asked if query.image_id in mirrored
+    }
 
 
 def _seed(round_seed: int, annotator_id: int) -> int:

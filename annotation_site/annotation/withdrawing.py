@@ -30,6 +30,8 @@ TRUSTED_REPORTS = 3
 """So many reports of one sitting hide a picture from everybody; further ones from itself alone."""
 REPORTED = "reported"
 RETIRED = "retired"
+_SHOWN_TWICE = (TaskRole.QUERY, TaskRole.REPEAT)
+"""One picture, of which a repeat may be the mirrored twin: whoever hides one hides the other."""
 
 
 @transaction.atomic
@@ -141,6 +143,8 @@ def _retire(round_: Round, which: Q, reason: str, now: datetime) -> None:
     twins = Q(pk__in=[task.pk for task in named])
     for task in named:
         twins |= Q(image_id=task.image_id, variant=task.variant)
+        if task.role in _SHOWN_TWICE:
+            twins |= Q(image_id=task.image_id, role__in=_SHOWN_TWICE)
     tasks = list(round_.tasks.filter(twins).order_by("pk").values_list("pk", flat=True))
     touched = list(
         Sitting.objects.filter(

@@ -3,22 +3,45 @@
 from typing import Any
 
 import django_filters
+from django import forms
 from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema_field
 
 from annotation_site.annotation.models import Response, RoundState, TaskRole
 from annotation_site.jobs.models import JobKind, JobState
 
 SPLITS = [(split, split) for split in ("train", "val", "test")]
 QUALITIES = [(quality, quality) for quality in "ABC"]
-INTEGER = {"min_value": 0, "max_value": 2**31 - 1}
+LARGEST = 2**31 - 1
+PSEUDONYM = "^[A-Za-z0-9_-]{0,16}$"
+
+
+@extend_schema_field({"type": "integer", "minimum": 0, "maximum": LARGEST})
+class WholeNumberFilter(django_filters.NumberFilter):
+    """A whole number that the database can hold."""
+
+    field_class = forms.IntegerField
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(min_value=0, max_value=LARGEST, **given)
+
+
+@extend_schema_field({"type": "string", "pattern": PSEUDONYM})
+class PseudonymFilter(django_filters.CharFilter):
+    """What an annotator is called outside; empty: everybody."""
+
+    field_class = forms.RegexField
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(regex=PSEUDONYM, strip=False, **given)
 
 
 class ImageFilter(django_filters.FilterSet):
     """Of images."""
 
     split = django_filters.ChoiceFilter(choices=SPLITS)
-    label = django_filters.NumberFilter(**INTEGER, decimal_places=0)
-    row = django_filters.NumberFilter(**INTEGER, decimal_places=0)
+    label = WholeNumberFilter()
+    row = WholeNumberFilter()
 
 
 class RoundFilter(django_filters.FilterSet):
@@ -31,19 +54,15 @@ class ItemFilter(django_filters.FilterSet):
     """Of items."""
 
     role = django_filters.ChoiceFilter(choices=TaskRole.choices)
-    cluster = django_filters.NumberFilter(**INTEGER, decimal_places=0)
-    row = django_filters.NumberFilter(field_name="image__row", **INTEGER, decimal_places=0)
+    cluster = WholeNumberFilter()
+    row = WholeNumberFilter(field_name="image__row")
 
 
 class ResponseFilter(django_filters.FilterSet):
     """Of responses."""
 
-    annotator = django_filters.CharFilter(
-        field_name="assignment__sitting__annotator__public_id", max_length=16
-    )
-    item = django_filters.NumberFilter(
-        field_name="assignment__task_id", **INTEGER, decimal_places=0
-    )
+    annotator = PseudonymFilter(field_name="assignment__sitting__annotator__public_id")
+    item = WholeNumberFilter(field_name="assignment__task_id")
     role = django_filters.ChoiceFilter(
         field_name="assignment__task__role", choices=TaskRole.choices
     )

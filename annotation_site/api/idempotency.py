@@ -18,6 +18,7 @@ from annotation_site.api.models import ApiToken, KeptReply
 from annotation_site.api.problems import Conflict, KeyReused
 
 HEADER = "Idempotency-Key"
+KEY_FORM = "^[!-~]{1,200}$"
 KEPT_FOR = timedelta(days=7)
 REPLAYED = "Idempotency-Replayed"
 
@@ -51,7 +52,7 @@ def once(request: Request, work: Callable[[], Done]) -> Response:
     if key is None:
         with transaction.atomic():
             return _reply(work())
-    if not re.fullmatch(r"[\x21-\x7e]{1,200}", key):
+    if not re.fullmatch(KEY_FORM, key):
         raise ValidationError({HEADER: ["1 to 200 printable ASCII letters without a space."]})
     token: ApiToken = request.auth
     asked = _hash_of(request)

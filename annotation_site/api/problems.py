@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework.response import Response
 
@@ -74,6 +75,7 @@ def _words(said: Any) -> str:
     return " ".join(str(each) for each in said) if isinstance(said, list) else str(said)
 
 
+@csrf_exempt  # a program has no token against forgery, and there is nothing to forge
 def no_such_address(_request: HttpRequest, **_rest: str) -> JsonResponse:
     """Say of any other address below /api/ that there is nothing, whoever asks and how."""
     body = problem(HTTPStatus.NOT_FOUND, "There is no such address. See /api/docs/.")

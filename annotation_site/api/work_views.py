@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from annotation_site.api import serializers
 from annotation_site.api.base import ApiView, ListView, OneView
 from annotation_site.api.filters import JobFilter
-from annotation_site.api.idempotency import HEADER, Done, once
+from annotation_site.api.idempotency import HEADER, KEY_FORM, Done, once
 from annotation_site.api.models import Scope
 from annotation_site.exports.models import Export, ExportFile
 from annotation_site.exports.services import ask_for_export
@@ -26,7 +26,7 @@ from annotation_site.jobs.models import Job
 
 KEY = OpenApiParameter(
     HEADER,
-    OpenApiTypes.STR,
+    {"type": "string", "pattern": KEY_FORM},
     OpenApiParameter.HEADER,
     description="Any unique text. Repeated under the same key, the request changes nothing and "
     "gets the same reply for a week.",
@@ -113,7 +113,7 @@ class FileDownload(ApiView):
     scopes: ClassVar = {"GET": Scope.EXPORT}
 
     @extend_schema(
-        responses={(200, "application/octet-stream"): OpenApiTypes.BINARY},
+        responses={(200, "*/*"): OpenApiTypes.BINARY},
     )
     def get(self, request: Request, **_kwargs: Any) -> HttpResponseBase:
         """The file itself; its ETag is its SHA-256."""

@@ -1,23 +1,10 @@
-"""Cells of CSV that no spreadsheet runs as a formula, and that can be read back exactly."""
+"""Values as cells of CSV, and back exactly."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 from annotation_site.exports.tables import Kind, Value
-
-RISKY = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20", "'")
-"""What may begin a formula, in full width too; and the guard itself, so that guarding can be undone."""
-GUARD = "'"
-
-
-def guarded(value: str) -> str:
-    """Put a quote before text that a spreadsheet might run as a formula."""
-    return GUARD + value if value.startswith(RISKY) else value
-
-
-def unguarded(cell: str) -> str:
-    """Take the guard off again: `unguarded(guarded(text)) == text` for every text."""
-    return cell[1:] if cell.startswith(GUARD) else cell
+from engine.data.csv_text import guarded, unguarded
 
 
 def _flag(value: Value) -> str:

@@ -1,7 +1,6 @@
 """Writing a table's rows as CSV and Parquet at once, a few thousand at a time."""
 
 import contextlib
-import csv
 import hashlib
 import os
 import sys
@@ -16,6 +15,7 @@ import pyarrow.parquet as pq
 from annotation_site.exports.csv_cells import WRITERS
 from annotation_site.exports.source import Source
 from annotation_site.exports.tables import Document, Kind, Row, Table
+from engine.data.csv_text import csv_writer
 
 BATCH = 2_000
 """Rows held in memory; also a row group of the Parquet file."""
@@ -94,8 +94,7 @@ def write_document(document: Document, source: Source, folder: Path, report: Rep
 def _csv(table: Table, path: Path) -> Iterator[Callable[[list[Row]], None]]:
     writers = [WRITERS[column.kind] for column in table.columns]
     with path.open("w", encoding="utf-8", newline="") as file:
-        # as RFC 4180 has it; and only a line end of both letters makes Python quote a lone one of them
-        writer = csv.writer(file, lineterminator="\r\n")
+        writer = csv_writer(file)
         writer.writerow([column.name for column in table.columns])
 
         def write(batch: list[Row]) -> None:

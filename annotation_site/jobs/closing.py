@@ -1,6 +1,5 @@
 """What a closed round's page shows and offers, made from the stages' values."""
 
-import csv
 import json
 import math
 import zipfile
@@ -21,6 +20,7 @@ from engine.attention.space import AttentionSpace
 from engine.curation.core_masks import CoreMaskConfig, CoreMasks, render_mask
 from engine.curation.screening import Screening
 from engine.curation.subset import Subset
+from engine.data.csv_text import csv_writer, guarded
 from engine.data.manifest import ImageManifest, Split
 from engine.labeling.aggregation import AttentionLabels
 from engine.labeling.spreading import AttentionScores
@@ -368,23 +368,15 @@ def write_responses(given: Sequence[VoteRow], manifest: ImageManifest, path: Pat
     )
 
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-
-
 def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write rows as CSV; text that a spreadsheet would run as a formula gets a quote before it."""
+    """Write rows as CSV, safe to open in a spreadsheet."""
     with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        for row in rows:
-            writer.writerow(
-                {
-                    name: f"'{value}"
-                    if isinstance(value, str) and value.startswith(FORMULA)
-                    else value
-                    for name, value in row.items()
-                }
-            )
+        writer = csv_writer(file)
+        writer.writerow(rows[0])
+        writer.writerows(
+            [guarded(value) if isinstance(value, str) else value for value in row.values()]
+            for row in rows
+        )
 
 
 def _write_masks(

@@ -21,6 +21,7 @@ class JobKind(models.TextChoices):
     CLOSE = "close", "Curate and retrain"  # votes -> scores -> subset -> retraining -> evaluation
     TRY = "try", "Try a checkpoint on pictures"  # a retrained one, on a folder
     EXPORT = "export", "Write a round's files"  # its answers and all around them; needs no pipeline
+    REHEARSE = "rehearse", "Rehearse a round"  # far from the round's data; needs no pipeline
 
 
 class JobState(models.TextChoices):
@@ -34,6 +35,8 @@ class JobState(models.TextChoices):
 
 
 ACTIVE = (JobState.QUEUED, JobState.RUNNING)
+BESIDE = (JobKind.EXPORT, JobKind.REHEARSE)
+"""Work beside a round's own way; it has pages of its own."""
 
 
 class Job(models.Model):

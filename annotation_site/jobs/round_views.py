@@ -19,7 +19,7 @@ from annotation_site.annotation.models import Round, RoundState
 from annotation_site.annotation.summaries import round_progress
 from annotation_site.jobs import rounds
 from annotation_site.jobs.forms import RoundForm
-from annotation_site.jobs.models import ACTIVE, Job, JobKind
+from annotation_site.jobs.models import ACTIVE, BESIDE, Job, JobKind
 from annotation_site.jobs.panels import panel_of
 from annotation_site.projects.access import member_project, membership_of
 from annotation_site.projects.models import Role
@@ -164,7 +164,7 @@ def _page(
     form: RoundForm | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    job = round_.jobs.exclude(kind=JobKind.EXPORT).filter(state__in=ACTIVE).first()
+    job = round_.jobs.exclude(kind__in=BESIDE).filter(state__in=ACTIVE).first()
     job = job or _ended_badly(round_)
     n_train = round_.project.dataset.images.filter(split="train").count()
     context: dict[str, Any] = {
@@ -226,7 +226,5 @@ def _initial(round_: Round) -> dict[str, Any]:
 
 def _ended_badly(round_: Round) -> Job | None:
     """Give the round's newest job if it failed or was cancelled, for the lead to see why."""
-    newest = (
-        round_.jobs.exclude(kind__in=[JobKind.TRY, JobKind.EXPORT]).order_by("-queued_at").first()
-    )
+    newest = round_.jobs.exclude(kind__in=[JobKind.TRY, *BESIDE]).order_by("-queued_at").first()
     return newest if newest and newest.state in {"failed", "cancelled"} else None

@@ -9,7 +9,10 @@ from annotation_site.jobs import services
 from annotation_site.jobs.models import Job, JobKind
 
 RUNNER = "annotation_site.jobs.runner"
-OTHER_RUNNERS = {JobKind.EXPORT: "annotation_site.exports.runner"}
+OTHER_RUNNERS = {
+    JobKind.EXPORT: "annotation_site.exports.runner",
+    JobKind.REHEARSE: "annotation_site.rehearsal.runner",
+}
 """For kinds that need no pipeline: a worker that does only such jobs never loads torch."""
 
 

@@ -1,10 +1,10 @@
-"""Gold tasks made of stored attention maps: heat that is wrong on purpose, and mirrored twins.
+"""Gold tasks made of stored attention maps: heat that is wrong on purpose.
 
 A candidate depends on the round's seed and its image alone, so that what a lead saw is what is
 added. The lead looks at each first: heat of another image may happen to lie on the object.
+Mirrored twins have no right answer of their own; see `twins`.
 """
 
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,8 +12,6 @@ import numpy as np
 from django.db import transaction
 from django.db.models import Max
 from jaxtyping import UInt8
-from PIL import Image as Picture
-from PIL import ImageOps
 
 from annotation_site.annotation.models import (
     AnswerChoice,
@@ -24,12 +22,11 @@ from annotation_site.annotation.models import (
     TaskRole,
     Variant,
 )
-from annotation_site.annotation.stimuli import picture_path
 from annotation_site.projects.models import Image
 from annotation_site.web.refusals import Refused
 from engine.randomness import generator
 
-KINDS = (Variant.OTHER_HEAT, Variant.INVERTED, Variant.RANDOM_WEIGHTS, Variant.MIRRORED)
+KINDS = (Variant.OTHER_HEAT, Variant.INVERTED, Variant.RANDOM_WEIGHTS)
 N_CANDIDATES = 6
 N_DONORS = 12
 _BEFORE_OPENING = (RoundState.READY,)
@@ -42,11 +39,6 @@ def inverted(grid: Grid) -> Grid:
     return _stretched(255.0 - grid.astype(np.float64))
 
 
-def mirrored(grid: Grid) -> Grid:
-    """Turn left and right round."""
-    return np.ascontiguousarray(grid[:, ::-1])
-
-
 def least_alike(grid: Grid, others: Sequence[Grid]) -> int:
     """Say which of other images' maps overlaps a map least, by the sum of cellwise minima.
 
@@ -57,7 +49,13 @@ def least_alike(grid: Grid, others: Sequence[Grid]) -> int:
 
 
 def randomly_weighted(others: Sequence[Grid], rng: np.random.Generator) -> Grid:
-    """Mix maps with random weights of either sign and keep what is positive, as a CAM would."""
+    """Mix maps with random weights of either sign and keep what is positive, as a CAM would.
+
+    The control of the reference would be maps of a network whose weights are random. Those need
+    torch and the pictures, and gold is made in a web process, which has neither: so the last
+    layer's weights alone are random here, over maps of the classifier itself. Such heat is smooth
+    and as broad as real heat, which makes it the harder control of the two.
+    """
     weights = rng.normal(size=len(others))
     mixed = np.tensordot(weights, np.stack(others).astype(np.float64), axes=1)
     return _stretched(np.maximum(mixed if mixed.max() > 0 else -mixed, 0.0))
@@ -80,11 +78,11 @@ class Candidate:
     """A gold task that may be added.
 
     Attributes:
-        image: Its picture; of a twin, mirrored when it is added.
+        image: Its picture.
         kind: Which variant.
         heat: Row by row.
         side: Of the heat.
-        expected: The right answer; empty where only the lead can say.
+        expected: The right answer, which the lead confirms or changes.
     """
 
     image: Image
@@ -140,8 +138,6 @@ def _candidate(
         heat = inverted(grid)
     elif kind == Variant.RANDOM_WEIGHTS and len(fitting) > 1:
         heat = randomly_weighted(fitting, generator(round_.seed, f"random weights {image.row}"))
-    elif kind == Variant.MIRRORED:
-        heat = mirrored(grid)
     else:
         return None
     if not heat.any():
@@ -151,7 +147,7 @@ def _candidate(
         kind=kind,
         heat=heat.tobytes(),
         side=image.grid_side,
-        expected="" if kind == Variant.MIRRORED else AnswerChoice.NO.value,
+        expected=AnswerChoice.NO.value,
     )
 
 
@@ -195,7 +191,6 @@ def add(*, round: Round, chosen: Mapping[str, str], n_in_sitting: int) -> int:  
 
 
 def _task(round_: Round, candidate: Candidate, expected: str, position: int) -> Task:
-    picture = _mirrored_picture(candidate.image) if candidate.kind == Variant.MIRRORED else ""
     return Task(
         round=round_,
         image=candidate.image,
@@ -206,17 +201,7 @@ def _task(round_: Round, candidate: Candidate, expected: str, position: int) -> 
         expected=expected,
         heat=candidate.heat,
         heat_side=candidate.side,
-        picture_id=picture,
     )
-
-
-def _mirrored_picture(image: Image) -> str:
-    """Write an image's picture turned round, under a name as opaque as its own; give the name."""
-    name = secrets.token_urlsafe(12)
-    with Picture.open(picture_path(image)) as opened:
-        turned = ImageOps.mirror(opened.convert("RGB"))
-    turned.save(picture_path(image, name), "WEBP", quality=85)
-    return name
 
 
 def remove(*, round: Round, task_id: int) -> None:  # noqa: A002

@@ -13,5 +13,7 @@ urlpatterns = [
     path(f"{_ROUND}steering/", views.steer, name="steer"),
     path(f"{_ROUND}gold/", views.gold_page, name="gold"),
     path(f"{_ROUND}gold/add/", views.add_gold, name="add_gold"),
+    path(f"{_ROUND}gold/twins/", views.make_twins, name="make_twins"),
+    path(f"{_ROUND}gold/twins/remove/", views.remove_twins, name="remove_twins"),
     path(f"{_ROUND}gold/<int:task_id>/remove/", views.remove_gold, name="remove_gold"),
 ]

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from annotation_site.accounts.requests import SignedInRequest
 from annotation_site.annotation.models import Arm, Round, RoundState, Task, TaskRole, Variant
 from annotation_site.jobs.services import live_workers
-from annotation_site.live import charts, chores, gold, services, steering
+from annotation_site.live import charts, chores, gold, services, steering, twins
 from annotation_site.live.forms import SteeringForm
 from annotation_site.live.models import LiveSpace, Snapshot
 from annotation_site.live.stopping import suggest
@@ -32,7 +32,6 @@ GOLD_WORDS = {
     Variant.OTHER_HEAT: "Heat of another image, the least alike of twelve. The answer should be no.",
     Variant.INVERTED: "Heat turned inside out. The answer should be no.",
     Variant.RANDOM_WEIGHTS: "Other images' heat mixed with random weights. The answer should be no.",
-    Variant.MIRRORED: "Picture and heat turned left to right. You say what is right.",
 }
 
 
@@ -205,6 +204,9 @@ def gold_page(request: SignedInRequest, public_id: str) -> HttpResponse:
         "is_ready": is_ready,
         "tab": "gold",
         "there": there.order_by("position"),
+        "n_twins": twins.of_round(round_).count(),
+        "n_queries": round_.tasks.asked().count(),
+        "most_twins": twins.MOST_TWINS,
         "kinds": [
             (
                 kind,
@@ -242,6 +244,33 @@ def remove_gold(request: SignedInRequest, public_id: str, task_id: int) -> HttpR
     round_ = reading_of(request, public_id, role=Role.LEAD).round
     try:
         gold.remove(round=round_, task_id=task_id)
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+    return redirect("live:gold", public_id)
+
+
+@login_required
+@require_POST
+def make_twins(request: SignedInRequest, public_id: str) -> HttpResponse:
+    """Show the round's repeats mirrored."""
+    round_ = reading_of(request, public_id, role=Role.LEAD).round
+    each = _number(request.POST.get("n_repeats", ""))
+    try:
+        n = twins.make(round=round_, n_in_sitting=round_.n_repeats if each is None else each)
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+    else:
+        messages.success(request, f"{n} mirrored twins were made.")
+    return redirect("live:gold", public_id)
+
+
+@login_required
+@require_POST
+def remove_twins(request: SignedInRequest, public_id: str) -> HttpResponse:
+    """Show the round's repeats as they are."""
+    round_ = reading_of(request, public_id, role=Role.LEAD).round
+    try:
+        twins.remove(round=round_)
     except Refused as refusal:
         messages.error(request, str(refusal))
     return redirect("live:gold", public_id)

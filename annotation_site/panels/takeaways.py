@@ -4,7 +4,6 @@ These hold raw ids, so only a lead gets them, and only while the ids are kept. C
 spreadsheet would take for a formula are written as text.
 """
 
-import csv
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,8 +14,8 @@ from typing import Final
 from annotation_site.panels.models import PanelStudy
 from annotation_site.panels.pay import Action
 from annotation_site.panels.submissions import Overview, Row
+from engine.data.csv_text import csv_writer, guarded
 
-FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 SHARED_COLUMNS: Final = (
     "participant", "submission", "study", "annotator", "here", "code_kind", "panel_status",
     "code_entered", "arrived_at", "consented_at", "completed_at", "panel_started_at",
@@ -54,15 +53,14 @@ def safe(value: object) -> str:
         return f"{value:.3f}"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(FORMULA) else text
+    return "" if value is None else guarded(str(value))
 
 
-def csv_lines(head: Iterable[str], rows: Iterable[Iterable[object]]) -> Iterator[str]:
+def csv_lines(rows: Iterable[Iterable[object]]) -> Iterator[str]:
     """Write a table line by line, quoted where needed and safe to open."""
-    for row in chain([head], rows):
+    for row in rows:
         buffer = io.StringIO()
-        csv.writer(buffer, lineterminator="\r\n").writerow([safe(cell) for cell in row])
+        csv_writer(buffer).writerow([safe(cell) for cell in row])
         yield buffer.getvalue()
 
 
@@ -125,7 +123,7 @@ def _table(study: PanelStudy, overview: Overview) -> Iterator[str]:
         [facts[name] for name in SHARED_COLUMNS]
         for facts in (facts_of(study, row) for row in overview.rows)
     )
-    return csv_lines(SHARED_COLUMNS, rows)
+    return csv_lines(chain([SHARED_COLUMNS], rows))
 
 
 def _ids(wanted: Callable[[Row], bool]) -> Callable[[PanelStudy, Overview], Iterator[str]]:
@@ -138,7 +136,7 @@ def _pay(study: PanelStudy, overview: Overview) -> Iterator[str]:
     Those are people who finished here and returned or were screened out there.
     """
     amount = f"{study.reward / 100:.2f}"
-    return (f"{safe(row.person)},{amount}\n" for row in _with(overview, _owed) if row.person)
+    return csv_lines((row.person, amount) for row in _with(overview, _owed) if row.person)
 
 
 def _owed(row: Row) -> bool:
@@ -155,7 +153,7 @@ def _rejections(_study: PanelStudy, overview: Overview) -> Iterator[str]:
         [row.submission, row.advice.ground, row.advice.message, row.advice.because]
         for row in _with(overview, _may_reject)
     )
-    return csv_lines(("submission_id", "category", "message", "evidence"), rows)
+    return csv_lines(chain([("submission_id", "category", "message", "evidence")], rows))
 
 
 def _counting(wanted: Callable[[Row], bool]) -> Callable[[Overview], int]:

@@ -1,12 +1,11 @@
 """Table 6 as CSV and as LaTeX: safe in a spreadsheet, safe in a document."""
 
-import csv
 import io
 from collections.abc import Sequence
 
 from annotation_site.quality.table6 import ArmColumn, Figure, SixNumbers, rows_of
+from engine.data.csv_text import csv_writer, guarded
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _LATEX = {
     "\\": r"\textbackslash{}",
     "{": r"\{",
@@ -26,10 +25,9 @@ def csv_of(tables: tuple[SixNumbers, ...]) -> str:
     """Write one row a number, with interval, method and what it rests on."""
     rows = list(rows_of(tables))
     text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({name: _safe(value) for name, value in row.items()})
+    writer = csv_writer(text)
+    writer.writerow(rows[0])
+    writer.writerows([_safe(value) for value in row.values()] for row in rows)
     return text.getvalue()
 
 
@@ -38,8 +36,7 @@ def _safe(value: str | float | None) -> str:
         return ""
     if isinstance(value, float):
         return f"{value:.6g}"
-    text = str(value)  # text that a spreadsheet would run as a formula gets a quote before it
-    return f"'{text}" if text.startswith(FORMULA) else text
+    return guarded(str(value))
 
 
 def latex_of(tables: tuple[SixNumbers, ...], *, title: str) -> str:

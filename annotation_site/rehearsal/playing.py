@@ -4,7 +4,6 @@ import asyncio
 import dataclasses
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,39 +12,18 @@ from asgiref.sync import sync_to_async
 from annotation_site.annotation import services
 from annotation_site.annotation.models import Response, Sitting, TaskRole
 from annotation_site.rehearsal import server
+from annotation_site.rehearsal.apart import Standing
 from annotation_site.rehearsal.crowd import arrivals, gather
 from annotation_site.rehearsal.load import quantile
-from annotation_site.rehearsal.prediction import Asked, Terms, Vote, predict, shares_of
+from annotation_site.rehearsal.plans import Play, Terms
+from annotation_site.rehearsal.prediction import Asked, Vote, predict, shares_of
 from annotation_site.rehearsal.scene import Scene, Stage, set_up
 from annotation_site.rehearsal.stage import compare, unanswered_but_done
 from annotation_site.rehearsal.virtual_time import VirtualClock
 from annotation_site.rehearsal.visiting import Record, Visitor
 
-TELL_EVERY = 5.0
-"""Real seconds between two lines about how far it is."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Play:
-    """Who comes, and how fast it is played.
-
-    Attributes:
-        annotators: How many come.
-        mix: Kind -> share of the crowd.
-        per_hour: Arrivals.
-        seed: Decides everything but the machine's own timing.
-        speed: Simulated seconds in a real one; 0: as fast as the server answers.
-        lanes: Requests under way at once.
-        workers: Of the server.
-    """
-
-    annotators: int
-    mix: dict[str, float]
-    per_hour: float
-    seed: int
-    speed: float = 0.0
-    lanes: int = 8
-    workers: int = 3
+TELL_EVERY = 1.0
+"""Real seconds between two looks at how far it is."""
 
 
 async def rehearse(
@@ -55,7 +33,7 @@ async def rehearse(
     *,
     env: Mapping[str, str],
     folder: Path,
-    tell: Callable[[str], None],
+    tell: Callable[[Standing], None],
 ) -> dict[str, Any]:
     """Play a rehearsal in this process's database, which must be empty and of its own.
 
@@ -65,7 +43,7 @@ async def rehearse(
         terms: What people are paid.
         env: For the server.
         folder: For its log.
-        tell: Gets a line about how far it is, now and then.
+        tell: Gets how far it is, now and then.
 
     Returns:
         The report, ready for JSON.
@@ -102,14 +80,15 @@ def _expire_now(public_id: str) -> None:
 
 
 async def _tell(
-    tell: Callable[[str], None], clock: VirtualClock, record: Record, play: Play
+    tell: Callable[[Standing], None], clock: VirtualClock, record: Record, play: Play
 ) -> None:
     while True:
         await asyncio.sleep(TELL_EVERY)
         came = sum(told.arrived <= clock.now for told in record.people)
         tell(
-            f"{clock.now / 3600:6.2f} h: {came} of {play.annotators} people, "
-            f"{len(record.sent)} answers"
+            Standing(
+                hours=clock.now / 3600, came=came, people=play.annotators, answers=len(record.sent)
+            )
         )
 
 

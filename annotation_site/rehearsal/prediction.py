@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from annotation_site.rehearsal.plans import Terms
 from annotation_site.rehearsal.visiting import Told
 from engine.labeling.agreement import (
     Statistic,
@@ -52,26 +53,6 @@ class Vote:
     answer: str
     quality: str
     counted: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
-    """What people are paid.
-
-    Attributes:
-        reward: For a sitting that was completed.
-        screened_out: For one that failed practice.
-        fee: The panel's, as a share of what is paid.
-    """
-
-    reward: float
-    screened_out: float = 0.0
-    fee: float = 0.0
-
-    def cost(self, completed: int, screened_out: int) -> float:
-        """Say what so many sittings cost, fee included."""
-        paid = completed * self.reward + screened_out * self.screened_out
-        return paid * (1.0 + self.fee)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,6 @@
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from django.core.management import CommandError
 from django.db.models import F
@@ -221,11 +220,6 @@ def _set_plan(round_: Round, scene: Scene) -> None:
         task.target = scene.targets[task.position] if scene.targets else task.target
         task.cluster = scene.clusters[task.position] if scene.clusters else task.cluster
     Task.objects.bulk_update(tasks, ["target", "cluster"], batch_size=BATCH)
-
-
-def read_scene(said: Mapping[str, Any]) -> Scene:
-    """Read a scene as `dataclasses.asdict` writes it."""
-    return Scene(**said)
 
 
 MEANINGLESS = tuple(choice.value for choice in UNSURE)

@@ -7,7 +7,7 @@ from django.db.models import Count, Q, Sum
 
 from annotation_site.accounts.models import User
 from annotation_site.annotation.models import Assignment, AssignmentState, Round, Task, TaskRole
-from annotation_site.jobs.models import ACTIVE, Job, JobKind
+from annotation_site.jobs.models import ACTIVE, BESIDE, Job, JobKind
 from annotation_site.projects.models import Dataset, Image, Project
 from annotation_site.review.models import RoundResult
 from annotation_site.review.stages import Facts, Standing, standing_of
@@ -81,10 +81,10 @@ def _newest_results(projects: Iterable[Project]) -> dict[int, RoundResult]:
 
 
 def _telling_jobs(projects: Iterable[Project]) -> dict[int, Job]:
-    """Give each project's newest job unless it ended well; trials and exports tell nothing."""
+    """Give each project's newest job unless it ended well; trials, exports and rehearsals tell nothing."""
     jobs = (
         Job.objects.filter(project__in=projects)
-        .exclude(kind__in=[JobKind.TRY, JobKind.EXPORT])
+        .exclude(kind__in=[JobKind.TRY, *BESIDE])
         .defer("traceback", "result", "params")
     )
     newest = {job.project_id: job for job in jobs.order_by("queued_at", "pk")}

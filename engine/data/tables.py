@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from engine.data.csv_text import csv_writer
 from engine.data.staging import staged_file
 from engine.errors import ManifestError
 
@@ -134,6 +135,6 @@ def write_table(
             pq.write_table(pa.table(columns_of), staging)
             return
         with staging.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
+            writer = csv_writer(file)
             writer.writerow(columns)
             writer.writerows(["" if row[n] is None else row[n] for n in columns] for row in rows)

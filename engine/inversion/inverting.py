@@ -19,7 +19,7 @@ from engine.errors import InvalidInput, MisalignedRows
 from engine.inversion.fourier import grain, to_coefficients, to_pictures, total_variation
 from engine.models.capture import Captured, capture
 from engine.models.classifier import Classifier
-from engine.models.modes import evaluating
+from engine.models.modes import evaluating, placed
 from engine.progress import Progress, ignore_progress
 
 POOLINGS = ("mean", "attention")
@@ -188,7 +188,8 @@ def invert(
     found: list[Inversion] = []
     batches = range(0, len(targets), chosen.batch_size)
     with (
-        evaluating(classifier.module.to(device)),
+        placed(classifier.module, device),
+        evaluating(classifier.module),
         capture(classifier.module, classifier.target_layer) as taken,
     ):
         for at, start in enumerate(batches):

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from jaxtyping import Float, Int
 
+from engine.data.csv_text import csv_writer
 from engine.errors import InvalidInput, UnknownOption
 
 _COLUMNS = ("row", "annotator", "answer", "seconds")
@@ -224,7 +225,7 @@ def _ending(path: Path) -> str:
 
 def _to_csv(votes: VoteTable) -> bytes:
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    writer = csv_writer(text)
     writer.writerow(_COLUMNS)
     for vote in votes.votes():
         seconds = "" if math.isnan(vote.seconds) else repr(vote.seconds)

@@ -126,6 +126,28 @@ def test_the_network_is_left_as_it_was(classifier, targets):
     classifier.module.eval()
 
 
+def test_the_network_goes_back_where_it_was_however_it_ends(classifier, targets, monkeypatch):
+    sent = []
+
+    def to(device):
+        sent.append(str(device))
+        return classifier.module
+
+    def stop(_done, _total):
+        raise Cancelled("enough")
+
+    monkeypatch.setattr(classifier.module, "to", to)
+    classifier.module.train()
+
+    with pytest.raises(Cancelled):
+        invert(classifier, targets[:1], QUICK, on_progress=stop)
+
+    assert sent == ["cpu", "cpu"]
+    assert classifier.module.training
+    assert all(parameter.requires_grad for parameter in classifier.module.parameters())
+    classifier.module.eval()
+
+
 def test_targets_of_another_kind_are_refused(classifier, targets):
     with pytest.raises(MisalignedRows, match="16 pixels"):
         invert(classifier, [replace(targets[0], start=np.zeros((3, 8, 8), dtype=np.float32))])

@@ -36,6 +36,16 @@ def test_votes_come_back_as_they_were_written(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", ["votes.csv", "votes.parquet"])
+@pytest.mark.parametrize("annotator", ["a\rb", "a\nb", "=1+1", "a,b"])
+def test_a_name_of_any_letters_comes_back(tmp_path, name, annotator):
+    write_votes(
+        VoteTable.of([Vote(row=0, annotator=annotator, answer=Answer.YES)]), tmp_path / name
+    )
+
+    assert read_votes(tmp_path / name).annotators == (annotator,)
+
+
+@pytest.mark.parametrize("name", ["votes.csv", "votes.parquet"])
 def test_equal_votes_give_equal_bytes(tmp_path, name):
     for folder in ("first", "second"):
         (tmp_path / folder).mkdir()

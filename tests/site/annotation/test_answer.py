@@ -116,6 +116,28 @@ def test_two_tabs_keep_both_answers_and_the_older_is_told(ana_at_work):
     ]
 
 
+def test_the_task_served_last_is_the_sittings_and_the_older_tab_is_told(ana_at_work):
+    """One tab takes its last answer back while another still shows the task after it."""
+    ana_at_work.answer_next("yes")
+    shown_in_the_older = ana_at_work.ahead()["tasks"][0]["assignment"]
+    taken_back = ana_at_work.post("undo", {}).json()["assignment"]
+
+    reply = ana_at_work.answer(shown_in_the_older, "no")
+
+    assert reply.status_code == HTTPStatus.CONFLICT
+    assert reply.json()["status"] == "elsewhere"
+    assert ana_at_work.ahead()["tasks"][0]["assignment"] == taken_back
+    assert len(services.votes_of(ana_at_work.round)) == 0
+    assert ana_at_work.answer(taken_back, "yes").status_code == HTTPStatus.OK
+    assert ana_at_work.answer(shown_in_the_older, "yes").status_code == HTTPStatus.OK
+    kept = Response.objects.filter(assignment__public_id=shown_in_the_older)
+    assert list(kept.values_list("version", "answer", "elsewhere")) == [
+        (1, "no", True),
+        (2, "yes", False),
+    ]
+    assert [vote.answer for vote in services.votes_of(ana_at_work.round)] == ["yes", "yes"]
+
+
 def states(visit):
     return list(visit.sitting.assignments.values_list("state", flat=True))
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from annotation_site.exports.csv_cells import READERS, WRITERS, guarded, unguarded
+from annotation_site.exports.csv_cells import READERS, WRITERS
 from annotation_site.exports.source import Source
 from annotation_site.exports.tables import Column, Kind, Table
 from annotation_site.exports.writing import BATCH, write_table
@@ -38,28 +38,6 @@ VALUES = {
 }
 COLUMNS = tuple(Column(name=kind.value, kind=kind, meaning="") for kind in Kind)
 ROWS = st.lists(st.tuples(*(VALUES[kind] for kind in Kind)), max_size=8)
-
-
-@pytest.mark.parametrize(
-    "formula",
-    ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", '=HYPERLINK("http://x")', "＝1"],  # noqa: RUF001
-)
-def test_a_formula_is_made_text(formula):
-    cell = guarded(formula)
-
-    assert cell[0] == "'"
-    assert unguarded(cell) == formula
-
-
-@pytest.mark.parametrize("plain", ["", "yes", "picture_001.jpg", "3-4", "a=b", " =1", "{}"])
-def test_plain_text_is_left_alone(plain):
-    assert guarded(plain) == plain
-
-
-@given(NASTY)
-def test_guarding_can_be_undone_and_leaves_no_formula(value):
-    assert unguarded(guarded(value)) == value
-    assert not guarded(value).startswith((*"=+-@\t\r\n", "＝", "＋", "－", "＠"))  # noqa: RUF001
 
 
 def test_numbers_may_be_negative_for_no_spreadsheet_runs_them():

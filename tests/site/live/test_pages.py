@@ -12,7 +12,7 @@ from tests.site.quality import crowds
 
 READS = ("page", "panel")
 LEAD_READS = ("gold",)
-VERBS = ("refresh", "look", "steer", "add_gold", "remove_gold")
+VERBS = ("refresh", "look", "steer", "add_gold", "remove_gold", "make_twins", "remove_twins")
 
 
 @pytest.fixture
@@ -114,6 +114,19 @@ def test_a_lead_takes_a_snapshot_and_steers(addresses, round_, mira_browser):
     mira_browser.post(addresses["steer"], {"least": "x", "is_on": "on"})
     mira_browser.post(addresses["steer"], {"least": 2, "ceiling": 1, "enough": "1", "is_on": "on"})
     assert Steering.objects.count() == 2
+
+
+def test_a_lead_has_repeats_shown_mirrored_and_as_they_are(project, mira_browser):
+    ready = factories.make_round(project, n_tasks=3)
+    page = reverse("live:gold", args=[ready.public_id])
+
+    mira_browser.post(reverse("live:make_twins", args=[ready.public_id]), {"n_repeats": "2"})
+
+    assert "3 queries have a twin; a sitting holds 2 repeats" in mira_browser.get(
+        page
+    ).content.decode().replace("\n", " ")
+    mira_browser.post(reverse("live:remove_twins", args=[ready.public_id]))
+    assert "have a twin" not in mira_browser.get(page).content.decode()
 
 
 @pytest.mark.parametrize("state", [RoundState.DRAFT, RoundState.READY, RoundState.OPEN])

@@ -217,7 +217,7 @@ def test_a_rejection_always_stands_on_a_ground_with_a_message_long_enough(eviden
 def test_no_cell_is_a_formula(start):
     cell = f"{start}HYPERLINK(0)"
 
-    (line,) = list(csv_lines([cell], []))
+    (line,) = list(csv_lines([[cell]]))
 
     (read,) = next(csv.reader(io.StringIO(line, newline="")))
     assert read == f"'{cell}"
@@ -225,7 +225,7 @@ def test_no_cell_is_a_formula(start):
 
 @given(cells=st.lists(st.text(), min_size=1, max_size=4))
 def test_every_line_can_be_read_again(cells):
-    (line,) = list(csv_lines(cells, []))
+    (line,) = list(csv_lines([cells]))
 
     read = next(csv.reader(io.StringIO(line, newline="")))
     assert read == [safe(cell) for cell in cells]

@@ -24,9 +24,9 @@ from annotation_site.rehearsal.crowd import (
     gather,
     read_mix,
 )
+from annotation_site.rehearsal.plans import Terms
 from annotation_site.rehearsal.prediction import (
     Asked,
-    Terms,
     Vote,
     majority_right,
     predict,

@@ -3,11 +3,8 @@
 import asyncio
 import dataclasses
 import json
-import math
 import os
-import subprocess
-import sys
-import tempfile
+import time
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
@@ -15,17 +12,23 @@ from typing import Any
 from django.conf import settings
 from django.core.management import BaseCommand, CommandError
 
-from annotation_site.annotation.allocation import SECONDS_PER_ANSWER
 from annotation_site.annotation.models import Round
-from annotation_site.rehearsal import databases, server
+from annotation_site.rehearsal import databases
+from annotation_site.rehearsal.apart import Standing, Watch, play_apart
 from annotation_site.rehearsal.crowd import USUAL_MIX, read_mix
-from annotation_site.rehearsal.playing import Play, rehearse
-from annotation_site.rehearsal.prediction import Terms
-from annotation_site.rehearsal.scene import Scene, read_scene, scene_of
+from annotation_site.rehearsal.plans import (
+    Play,
+    Terms,
+    enough_people,
+    minutes_of,
+    plan_of,
+    read_plan,
+)
+from annotation_site.rehearsal.playing import rehearse
+from annotation_site.rehearsal.scene import Scene, scene_of
 from annotation_site.rehearsal.telling import table
 
-MORE_PEOPLE = 1.25
-"""Without a number, so many times the people needed come: some leave, some find it full."""
+TELL_EVERY_SECONDS = 5.0
 OWN_SETTINGS = (
     "items",
     "redundancy",
@@ -91,22 +94,7 @@ class Command(BaseCommand):
         if options["inside"]:
             self._inside(options["inside"])
             return
-        plan = self._plan(options)
-        with tempfile.TemporaryDirectory(prefix="gazecheck-rehearsal-") as name:
-            folder = Path(name)
-            written, result = folder / "plan.json", folder / "result.json"
-            written.write_text(json.dumps({**plan, "result": str(result)}))
-            with databases.database(options["database"], folder) as url:
-                env = server.environment(folder, url)
-                server.manage(["migrate", "--verbosity", "0"], env)
-                done = subprocess.run(  # noqa: S603  (our own program)
-                    [sys.executable, str(settings.BASE_DIR / "manage.py"), "rehearse",
-                     f"--inside={written}"],
-                    env=env, cwd=settings.BASE_DIR, check=False,
-                )  # fmt: skip
-            if done.returncode:
-                raise CommandError("the rehearsal stopped; see above")
-            found = json.loads(result.read_text())
+        found = play_apart(self._plan(options), database=options["database"], watch=self._watch())
         if options["json"]:
             options["json"].write_text(json.dumps(found, indent=1) + "\n")
         self.stdout.write(table(found))
@@ -119,21 +107,17 @@ class Command(BaseCommand):
         for name in ("per_hour", "hourly"):
             if not options[name] > 0:
                 raise CommandError(f"--{name.replace('_', '-')} must be above 0")
-        estimated = max(1, round(scene.tasks_per_sitting * SECONDS_PER_ANSWER / 60))
         reward = options["reward"]
         terms = Terms(
-            reward=options["hourly"] * estimated / 60 if reward is None else reward,
+            reward=options["hourly"] * minutes_of(scene) / 60 if reward is None else reward,
             screened_out=options["screen_out_reward"], fee=options["fee"],
         )  # fmt: skip
-        queries = min(scene.block_size or scene.n_items, scene.n_items)
-        enough = math.ceil(MORE_PEOPLE * scene.wanted / queries)
         play = Play(
-            annotators=options["annotators"] or enough, mix=read_mix(options["crowd"]),
+            annotators=options["annotators"] or enough_people(scene), mix=read_mix(options["crowd"]),
             per_hour=options["per_hour"], seed=options["seed"], speed=options["speed"],
             lanes=options["lanes"], workers=options["workers"],
         )  # fmt: skip
-        return {name: dataclasses.asdict(part) for name, part in
-                (("scene", scene), ("play", play), ("terms", terms))}  # fmt: skip
+        return plan_of(scene, play, terms)
 
     def _scene(self, options: dict[str, Any]) -> Scene:
         names = dict(zip(
@@ -153,15 +137,28 @@ class Command(BaseCommand):
             said |= {"targets": [], "clusters": []}
         return dataclasses.replace(scene_of(round_), **said)
 
-    def _inside(self, plan: Path) -> None:
-        said = json.loads(plan.read_text())
+    def _inside(self, written: Path) -> None:
+        said = json.loads(written.read_text())
+        scene, play, terms = read_plan(said)
         found = asyncio.run(
             rehearse(
-                read_scene(said["scene"]), Play(**said["play"]), Terms(**said["terms"]),
-                env=dict(os.environ), folder=Path(settings.VAR), tell=self._progress,
+                scene, play, terms, env=dict(os.environ), folder=Path(settings.VAR),
+                tell=lambda standing: standing.write(Path(said["standing"])),
             )
         )  # fmt: skip
         Path(said["result"]).write_text(json.dumps(found))
 
-    def _progress(self, line: str) -> None:
-        self.stderr.write(line)
+    def _watch(self) -> Watch:
+        told_at = time.monotonic()
+
+        def watch(standing: Standing | None) -> None:
+            nonlocal told_at
+            if standing is None or time.monotonic() - told_at < TELL_EVERY_SECONDS:
+                return
+            told_at = time.monotonic()
+            self.stderr.write(
+                f"{standing.hours:6.2f} h: {standing.came} of {standing.people} people, "
+                f"{standing.answers} answers"
+            )
+
+        return watch
