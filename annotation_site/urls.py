@@ -23,6 +23,7 @@ from annotation_site.quality import urls as quality_urls
 from annotation_site.review import project_urls
 from annotation_site.review import urls as result_urls
 from annotation_site.web import urls as web_urls
+from annotation_site.workspace import urls as workspace_urls
 
 
 def _namespace(name: str, *modules: ModuleType) -> URLResolver:
@@ -44,6 +45,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     _namespace("panels", panel_urls),
     _namespace("review", result_urls),
     _namespace("exports", export_urls),
+    _namespace("workspace", workspace_urls),
     _namespace("api", api_urls),
     _namespace("web", web_urls),
 ]

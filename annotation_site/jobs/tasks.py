@@ -9,8 +9,13 @@ from annotation_site.jobs import services
 from annotation_site.jobs.models import Job, JobKind
 
 RUNNER = "annotation_site.jobs.runner"
-OTHER_RUNNERS = {JobKind.EXPORT: "annotation_site.exports.runner"}
-"""For kinds that need no pipeline: a worker that does only such jobs never loads torch."""
+WORKSPACE_RUNNER = "annotation_site.workspace.runner"
+OTHER_RUNNERS = {
+    JobKind.EXPORT: "annotation_site.exports.runner",
+    **dict.fromkeys((JobKind.SLICE, JobKind.INVERT, JobKind.NOISE, JobKind.MEND), WORKSPACE_RUNNER),
+}
+"""By name, for they lie above this app. Exports need no pipeline: a worker that does only such
+jobs never loads torch."""
 
 
 @task()
