@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+from functools import lru_cache
 
 import numpy as np
 from django.conf import settings
@@ -166,6 +167,7 @@ def _grid(index: int) -> bytes:
     )
 
 
+@lru_cache(maxsize=2048)
 def _drawn(index: int, side: int) -> bytes:
     """Draw a blob on a ground, another one for each image."""
     y, x = np.mgrid[0:side, 0:side] / side

@@ -292,3 +292,8 @@ def urls_of(workspace: Workspace) -> dict[str, str]:
 def as_text(value: Mapping[str, Any]) -> str:
     """Write JSON without spaces."""
     return json.dumps(value, separators=(",", ":"))
+
+
+def forget() -> None:
+    """Forget what was written of versions; tests need it."""
+    _fixed.clear()

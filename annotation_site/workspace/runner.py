@@ -1,6 +1,7 @@
 """Doing the workspace's jobs. Runs in worker processes only; loads the engine's pipeline."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,13 +15,18 @@ from annotation_site.jobs.watching import JobWatcher
 from annotation_site.projects.models import Project
 from annotation_site.workspace.arrays import SlicedImages
 from annotation_site.workspace.building import open_workspace, written
-from annotation_site.workspace.models import SplitChoice
+from annotation_site.workspace.models import SplitChoice, Workspace
+from annotation_site.workspace.pictures import keep_picture, wanted_pictures
+from annotation_site.workspace.versions import version_of
 from engine.artifacts.codecs import to_json
 from engine.artifacts.provenance import provenance
 from engine.artifacts.recipe import canonical_json
 from engine.artifacts.store import ArtifactStore, full_disk_explained
 from engine.attention.extraction import Extraction
 from engine.data.manifest import ImageManifest
+from engine.errors import InvalidInput
+from engine.inversion.inverting import Inversion, InversionConfig, slice_targets
+from engine.pipeline.inversions import inversions
 from engine.pipeline.run import Run
 from engine.pipeline.slicing import Sliced, SlicingOrder, slice_images
 from engine.slicing.finding import FindingConfig
@@ -132,4 +138,68 @@ def _images(
     )
 
 
-WORK: Mapping[JobKind, Callable[[Job, JobWatcher], dict[str, Any]]] = {JobKind.SLICE: _slice}
+def workspace_of(job: Job) -> Workspace:
+    """Give the workspace that a job is about."""
+    return Workspace.objects.select_related("project__dataset", "project__reference_model").get(
+        project=job.project, public_id=str(job.params["workspace"])
+    )
+
+
+# ---- pictures --------------------------------------------------------------------------------------
+
+
+def _invert(job: Job, watcher: JobWatcher) -> dict[str, Any]:
+    """Find pictures of slices, a few at a time, so that each is there as soon as it is found."""
+    workspace = workspace_of(job)
+    version, run_ = version_of(workspace), run_of(job.project, watcher)
+    classifier = run_.load("classifier")
+    if run_.ensure("classifier").key != workspace.classifier_key:
+        raise InvalidInput(
+            "the slices belong to another classifier than the project's; build them again"
+        )
+    numbers = wanted_pictures(workspace, version, job.params.get("slices") or ())
+    config = InversionConfig()
+    reasons: Counter[str] = Counter()
+    for start in range(0, len(numbers), config.batch_size):
+        part = numbers[start : start + config.batch_size]
+        watcher.stage_started(
+            f"finding pictures {start + 1} to {start + len(part)} of {len(numbers)}", cached=False
+        )
+        targets = slice_targets(
+            run_.load("manifest"),
+            classifier,
+            [version.slices.members(number) for number in part],
+            version.images.vectors,
+            np.asarray(run_.load("extraction").maps_predicted)[version.images.rows],
+            version.images.rows,
+            seed=run_.config.seed,
+        )
+        found = inversions(
+            run_.store,
+            classifier,
+            workspace.classifier_key,
+            targets,
+            config,
+            device=run_.config.device,
+            on_progress=watcher.progress,
+        )
+        for number, picture in zip(part, found, strict=True):
+            keep_picture(workspace, version, number, picture.picture, _facts(picture))
+            reasons[picture.reason] += 1
+    return {"pictures": len(numbers), "reasons": dict(reasons)}
+
+
+def _facts(picture: Inversion) -> dict[str, Any]:
+    losses = np.asarray(picture.losses)
+    return {
+        "reason": picture.reason,
+        "steps": len(losses),
+        "losses": [round(float(loss), 6) for loss in losses[:: max(1, len(losses) // 64)]],
+        "last": round(float(losses[-1]), 6),
+    }
+
+
+WORK: Mapping[JobKind, Callable[[Job, JobWatcher], dict[str, Any]]] = {
+    JobKind.SLICE: _slice,
+    JobKind.INVERT: _invert,
+}
