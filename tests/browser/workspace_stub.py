@@ -12,6 +12,7 @@ import os
 import re
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -135,6 +136,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif path == "/":
             self._give(render(world), "text/html; charset=utf-8")
         elif path == "/w/payload/":
+            time.sleep(world.slow)
             self._json(world.payload())
         elif path == "/w/columns/":
             self._give(world.columns(), "application/octet-stream")

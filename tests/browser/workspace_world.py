@@ -110,7 +110,7 @@ class World:
     def payload(self) -> dict[str, Any]:
         """The whole payload."""
         scores = self.scores()
-        slices = [self.slice(place, scores) for place in range(self.n_slices)]
+        slices = [self.slice(int(place), scores) for place in np.unique(self.slice_of)]
         return {
             **self.told(),
             "workspace": "w1",
@@ -176,7 +176,7 @@ class World:
         return {
             "x": self.x,
             "y": self.y,
-            "slice": self.slice_of,
+            "slice": np.unique(self.slice_of, return_inverse=True)[1].astype(np.uint16),
             "label": self.label,
             "predicted": self.predicted,
             "confidence": self.confidence,
@@ -286,6 +286,10 @@ class World:
 
 
 def _hull(points: npt.NDArray[np.float32]) -> Ring:
+    if len(points) > 400:  # only the outermost in each of 64 directions can be corners here
+        angles = np.linspace(0, 2 * math.pi, 64, endpoint=False)
+        ways = np.stack([np.cos(angles), np.sin(angles)])
+        points = points[np.unique((points @ ways).argmax(axis=0))]
     ordered = sorted({(float(x), float(y)) for x, y in points})
     if len(ordered) < 3:
         return [list(point) for point in ordered]

@@ -3,7 +3,7 @@
  * looked at, listed, and saved as a slice of their own.
  */
 import { count, images } from "./model.js";
-import { indicesOf, joined, pointsInside, sizeOf } from "./selection.js";
+import { indicesOf, joined, pointsInside, summaryOf } from "./selection.js";
 import { savedSliceWords } from "./marking.js";
 
 const MOST_LOOKED_AT = 1200;
@@ -46,8 +46,9 @@ export class Chosen {
   }
 
   take(found, how = "replace") {
-    const mask = joined(this.mask, found, how);
-    this.mask = sizeOf(mask) ? mask : null;
+    this.mask = joined(this.mask, found, how);
+    this.counts = summaryOf(this.mask, this.model.columns, this.model.slices.length);
+    if (!this.counts.size) this.mask = null;
     this.refresh();
     if (!this.mask && how === "replace") this.notices.toast("No image lies inside.");
   }
@@ -59,19 +60,16 @@ export class Chosen {
   }
 
   get size() {
-    return this.mask ? sizeOf(this.mask) : 0;
+    return this.mask ? this.counts.size : 0;
   }
 
   refresh() {
     this.stage.choose(this.mask);
     this.bar.hidden = !this.mask;
     if (!this.mask) return;
+    const { wrong, slices } = this.counts;
     this.bar.querySelector("[data-n-chosen]").textContent = `${images(this.size)} chosen`;
-    const rows = indicesOf(this.mask);
-    const { slice, label, predicted } = this.model.columns;
-    const from = new Set(rows.map((row) => slice[row])).size;
-    const wrong = rows.filter((row) => label[row] !== predicted[row]).length;
-    this.bar.querySelector("[data-chosen-note]").textContent = `of ${count(this.model.n)}, from ${from} slice${from === 1 ? "" : "s"}, ${count(wrong)} predicted wrongly`;
+    this.bar.querySelector("[data-chosen-note]").textContent = `of ${count(this.model.n)}, from ${slices} slice${slices === 1 ? "" : "s"}, ${count(wrong)} predicted wrongly`;
   }
 
   #verb(name) {

@@ -14,6 +14,7 @@ const NAMES = { slice: "slice", accuracy: "accuracy", confidence: "mean confiden
 
 /** Make the figure and hand it to the person. */
 export async function exportFigure(kind, { stage, model, store, project }) {
+  if (!stage.scene) throw new Error("show the mosaic first, so that there is a figure.");
   const svg = store.state.view === "matrix" ? matrixFigure(model) : await mosaicFigure(stage, model, store);
   const text = new XMLSerializer().serializeToString(svg);
   const blob = new Blob([`<?xml version="1.0" encoding="UTF-8"?>\n${text}`], { type: "image/svg+xml" });

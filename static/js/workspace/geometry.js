@@ -132,14 +132,3 @@ export function nextTowards(from, places, [dx, dy]) {
   });
   return best;
 }
-
-/** Whether a place is inside a ring, by the even-odd rule. */
-export function inside(ring, x, y) {
-  let odd = false;
-  for (let i = 0, j = ring.length - 1; i < ring.length; j = i, i += 1) {
-    const [ax, ay] = ring[i];
-    const [bx, by] = ring[j];
-    if (ay > y !== by > y && x < ((bx - ax) * (y - ay)) / (by - ay) + ax) odd = !odd;
-  }
-  return odd;
-}

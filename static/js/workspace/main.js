@@ -151,10 +151,11 @@ function start(payload) {
     matrix.refresh();
   });
   store.on(["tool", "how"], (state) => tellControls(state, stage));
-  store.on(LOOKS, (state) => {
+  store.on(LOOKS, (state, changed) => {
     tellControls(state, stage);
     stage.restyle();
-    matrix.refresh();
+    if (["colour", ...FILTERS].some((key) => changed.has(key) && key !== "slice" && key !== "also")) matrix.refresh();
+    else matrix.tell();
   });
   store.on(FILTERS, () => table.refresh());
   store.on(["slice", "cell", "order", "page", "also"], (_state, changed) => {
@@ -194,7 +195,7 @@ function tellVerbs(model) {
   const tell = (name, can, words) => {
     const button = root.querySelector(`[data-${name}]`);
     button.disabled = !can || !isLead;
-    button.title = can ? words : "";
+    button.title = can ? `${name === "undo" ? "Undo" : "Redo"}: ${words}` : "";
   };
   tell("undo", model.canUndo, model.undoWords);
   tell("redo", model.canRedo, model.redoWords);
@@ -210,8 +211,11 @@ function tellControls(state, stage) {
   place.dataset.tool = state.view === "scatter" ? state.tool : "pan";
 }
 
+const isNarrow = () => matchMedia("(max-width: 760px)").matches;
+
 function followControls(place, { store, stage, table, detail, marking, dialogs, model, notices: said }) {
   place.addEventListener("click", (event) => {
+    if (event.target.closest("tr[data-number]") && isNarrow()) place.dataset.panel = "detail";
     const button = event.target.closest("button");
     if (!button || button.disabled) return;
     const { choose, zoom, step, mark, change, figure } = button.dataset;

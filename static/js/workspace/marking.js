@@ -15,7 +15,13 @@ export class Marking {
    */
   constructor({ store, model, notices, isLead, onState, onPayload }) {
     Object.assign(this, { store, model, notices, isLead, onState, onPayload });
-    this.busy = false;
+    this.waiting = 0;
+    this.last = Promise.resolve();
+  }
+
+  /** Whether something is being saved. */
+  get busy() {
+    return this.waiting > 0;
   }
 
   /** Slices that a verb acts on: the chosen one and those added to it. */
@@ -36,22 +42,22 @@ export class Marking {
       this.notices.toast("Choose a slice first.");
       return false;
     }
-    const body = { slices: numbers, kind, note, score };
-    if (!overrule) body.seen = this.model.revision;
+    const body = () => ({ slices: numbers, kind, note, score, ...(overrule ? {} : { seen: this.model.revision }) });
     const which = numbers.length === 1 ? `Slice ${numbers[0]}` : `${numbers.length} slices`;
     const words = kind === "clear" ? `${which}: mark taken away.` : `${which} marked as ${KINDS[kind].name}.`;
-    return this.#act(this.model.urls.marks, body, words, {
+    return this.#act(this.model.urls.marks, body, () => words, {
       undo: true,
+      numbers,
       onClash: () => this.mark(kind, { note, score, numbers, overrule: true }),
     });
   }
 
   undo() {
-    return this.model.canUndo ? this.#act(this.model.urls.undo, {}, this.model.undoWords || "Undone.") : false;
+    return this.#act(this.model.urls.undo, {}, () => this.model.canUndo && `Undone: ${this.model.undoWords || "the last change"}.`);
   }
 
   redo() {
-    return this.model.canRedo ? this.#act(this.model.urls.redo, {}, this.model.redoWords || "Done again.") : false;
+    return this.#act(this.model.urls.redo, {}, () => this.model.canRedo && `Done again: ${this.model.redoWords || "the last change"}.`);
   }
 
   /** Rename, merge, split, or make a slice of chosen images. */
@@ -63,36 +69,37 @@ export class Marking {
     });
   }
 
-  async #act(url, body, words, { undo = false, onClash = null } = {}) {
+  /** Do something that gives the state back; `wordsOf` gives false where there is nothing to do. */
+  async #act(url, body, wordsOf, { undo = false, numbers = [], onClash = null } = {}) {
     return this.#guard(async () => {
-      const state = await send(url, body);
+      const words = wordsOf();
+      if (!words) return;
+      const state = await send(url, typeof body === "function" ? body() : body);
       const setChanged = state.set_version !== undefined && state.set_version !== this.model.setVersion;
       if (setChanged) await this.onPayload(await read(this.model.payloadUrl));
       const changes = setChanged ? [] : this.model.takeState(state);
       this.onState(changes);
-      this.notices.toast(words, { verb: undo ? "Undo" : null, act: () => this.undo(), note: changedWords(changes, body.slices ?? []), list: changes.slice(0, MOST_TOLD) });
+      this.notices.toast(words, { verb: undo ? "Undo" : null, act: () => this.undo(), note: changedWords(changes, numbers), list: changes.slice(0, MOST_TOLD) });
     }, onClash);
   }
 
-  /** Do one thing at a time, and say what went wrong. */
-  async #guard(act, onClash = null) {
+  /** Do one thing after the other, and say what went wrong. */
+  #guard(act, onClash = null) {
     if (!this.isLead) {
       this.notices.toast("You may look at this workspace; a lead marks.");
-      return false;
+      return Promise.resolve(false);
     }
-    if (this.busy) return false;
-    this.busy = true;
+    this.waiting += 1;
     this.notices.saving();
-    try {
-      await act();
-      this.notices.saved();
-      return true;
-    } catch (error) {
-      this.#failed(error, onClash);
-      return false;
-    } finally {
-      this.busy = false;
-    }
+    const done = this.last.then(act).then(
+      () => true,
+      (error) => this.#failed(error, onClash),
+    );
+    this.last = done.then((isSaved) => {
+      this.waiting -= 1;
+      if (isSaved && !this.waiting) this.notices.saved();
+    });
+    return done;
   }
 
   #failed(error, onClash) {
@@ -100,6 +107,7 @@ export class Marking {
     if (error.status === 409 && onClash) this.notices.toast(error.message, { verb: "Mark all the same", act: onClash, isBad: true });
     else this.notices.toast(`Not saved. ${error.message}`, { isBad: true });
     this.notices.notSaved(error);
+    return false;
   }
 
   /** Ask for news every few seconds while the page is seen. */

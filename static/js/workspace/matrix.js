@@ -35,6 +35,17 @@ export class Matrix {
     if (kept) this.place.querySelector(`[data-key="${kept}"]`)?.focus();
   }
 
+  /** Light the chosen slice everywhere. */
+  tell() {
+    if (this.place.hidden) return;
+    const chosen = String(this.store.state.slice);
+    for (const one of this.place.querySelectorAll("[data-number]")) {
+      const isIt = one.dataset.number === chosen;
+      if (one.tagName === "BUTTON") one.setAttribute("aria-pressed", String(isIt));
+      else one.classList.toggle("is-active", isIt);
+    }
+  }
+
   #clicked(event) {
     const cell = event.target.closest("[data-cell]");
     const slice = event.target.closest("[data-number]");

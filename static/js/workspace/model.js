@@ -42,8 +42,8 @@ export class Model {
     this.revision = state.revision;
     this.canUndo = Boolean(state.can_undo);
     this.canRedo = Boolean(state.can_redo);
-    this.undoWords = state.undo_words ?? "";
-    this.redoWords = state.redo_words ?? "";
+    this.undoWords = (state.undo_words ?? "").replace(/^undo: /i, "");
+    this.redoWords = (state.redo_words ?? "").replace(/^redo: /i, "");
   }
 
   /**

@@ -79,7 +79,8 @@ export class Points {
   /** @param {HTMLCanvasElement} canvas */
   constructor(canvas) {
     this.canvas = canvas;
-    this.context = canvas.getContext("2d");
+    this.context = canvas.getContext("2d", { alpha: false, willReadFrequently: true });
+    this.ground = 0xffffffff;
     this.image = null;
     this.n = 0;
     this.firstDrawn = null;
@@ -88,8 +89,12 @@ export class Points {
   /** Take the plotted places, in drawing units. */
   take({ x, y }, { x0, y0, scale }) {
     this.n = x.length;
-    this.xs = Float32Array.from(x, (value) => (value - x0) * scale);
-    this.ys = Float32Array.from(y, (value) => (value - y0) * scale);
+    this.xs = new Float32Array(this.n);
+    this.ys = new Float32Array(this.n);
+    for (let i = 0; i < this.n; i += 1) {
+      this.xs[i] = (x[i] - x0) * scale;
+      this.ys[i] = (y[i] - y0) * scale;
+    }
     this.order = shuffled(this.n);
     this.cells = null;
     this.arranged = null;
@@ -148,7 +153,7 @@ export class Points {
       this.image = new ImageData(across, down);
       this.pixels = new Uint32Array(this.image.data.buffer);
     }
-    this.pixels.fill(0);
+    this.pixels.fill(this.ground);
     if (this.arranged) {
       const scaled = { k: view.k * density, x: view.x * density, y: view.y * density };
       splat(this.pixels, across, down, this.arranged, scaled, this.sizeAt(zoom, density));
@@ -160,9 +165,6 @@ export class Points {
     }
   }
 
-  clear() {
-    this.context.clearRect(0, 0, this.canvas.width, this.canvas.height);
-  }
 
   /** The row of the point next to a place in drawing units, within a radius; -1 if none. */
   nearest(x, y, radius, bright = null) {

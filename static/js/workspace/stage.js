@@ -123,6 +123,7 @@ export class Stage {
       for (let i = 0; i < n; i += 1) colours[i] = bySlice[columns.slice[i]];
     }
     this.arrangement = { colours, bright: this.chosen ?? this.#bright(passes) };
+    this.points.ground = packed(theme.surface);
     this.points.arrange(colours, this.arrangement.bright, packed(theme.line));
   }
 
@@ -160,6 +161,7 @@ export class Stage {
 
   /** Go to a view: draw at once, in full when the hand rests. */
   goTo(view, { isOver = false } = {}) {
+    if (!this.scene) return;
     this.view = view;
     this.isMoving = true;
     this.lift.drop();
@@ -169,7 +171,7 @@ export class Stage {
   }
 
   zoom(factor, x = this.width / 2, y = this.height / 2) {
-    this.goTo(zoomed(this.view, factor, x, y, this.fit));
+    if (this.scene) this.goTo(zoomed(this.view, factor, x, y, this.fit));
   }
 
   move(dx, dy) {
@@ -182,7 +184,7 @@ export class Stage {
 
   #rest() {
     this.isMoving = false;
-    this.tiles.rest(this.view, this.width, this.height);
+    this.tiles.rest(this.view, this.width, this.height, { hasPictures: this.store.state.view === "mosaic" });
     this.draw();
     this.store.set({ at: this.#toRemember() }, { history: "replace" });
   }
@@ -222,11 +224,11 @@ export class Stage {
 
   #frame() {
     if (this.isMoving) this.tiles.move(this.view);
-    if (this.scene.isTrue && this.model.columns) {
+    const hasPoints = this.scene.isTrue && this.model.columns !== null;
+    this.points.canvas.hidden = !hasPoints;
+    if (hasPoints) {
       if (!this.arrangement) this.#arrange();
       this.points.draw(this.width, this.height, this.view, this.view.k / this.fit.k);
-    } else {
-      this.points.clear();
     }
     this.onFrame?.();
   }
@@ -255,6 +257,7 @@ export class Stage {
   neighbour(way) {
     const passes = predicateOf(this.model, this.store.state);
     const shown = this.model.slices.filter((slice) => passes(slice) || slice.number === this.store.state.slice);
+    if (!this.scene) return null;
     const from = shown.findIndex(({ number }) => number === this.store.state.slice);
     if (from < 0) return shown[0]?.number ?? null;
     const places = shown.map(({ number }) => this.scene.tiles.get(number).middle);

@@ -32,7 +32,7 @@ export class Table {
     const focused = this.body.contains(document.activeElement) ? document.activeElement : null;
     this.order = shownSlices(this.model, state).map(({ number }) => number);
     for (const slice of this.model.slices) tell(this.rows.get(slice.number), slice, this.model, state);
-    this.body.replaceChildren(...this.order.map((number) => this.rows.get(number)));
+    this.body.replaceChildren(...this.order.map((number) => this.rows.get(number).row));
     if (focused?.isConnected) focused.focus({ preventScroll: true });
     this.#rove();
     this.#head(state);
@@ -42,7 +42,7 @@ export class Table {
   #rove() {
     const { slice } = this.store.state;
     const stop = this.order.includes(slice) ? slice : this.order[0];
-    for (const [number, row] of this.rows) row.querySelector("button").tabIndex = number === stop ? 0 : -1;
+    for (const [number, { button }] of this.rows) button.tabIndex = number === stop ? 0 : -1;
   }
 
   #head(state) {
@@ -75,7 +75,7 @@ export class Table {
 
   /** Bring the chosen row into sight. */
   reveal() {
-    this.rows.get(this.store.state.slice)?.scrollIntoView({ block: "nearest" });
+    this.rows.get(this.store.state.slice)?.row.scrollIntoView({ block: "nearest" });
   }
 
   /** The slice some places on in the table's order. */
@@ -112,10 +112,10 @@ export class Table {
       if (!by) return;
       event.preventDefault();
       const at = this.order.indexOf(Number(event.target.closest("tr").dataset.number));
-      const next = event.key && this.order[at + by];
+      const next = this.order[at + by];
       if (next === undefined) return;
       store.set({ slice: next, also: [], page: 1 }, { history: "replace" });
-      this.rows.get(next).querySelector("button").focus();
+      this.rows.get(next).button.focus();
     });
   }
 
@@ -135,59 +135,59 @@ export class Table {
   }
 }
 
-const cellOf = (name) => {
-  const cell = document.createElement("td");
-  cell.className = "number";
-  cell.dataset.of = name;
-  return cell;
-};
+const COLUMNS = ["size", "accuracy", "confidence", "coherence", "spuriousness", "mark"];
 
+/** A row and its cells by name. */
 function rowOf(slice) {
   const row = document.createElement("tr");
   row.dataset.number = slice.number;
-  const head = document.createElement("th");
-  head.scope = "row";
+  const head = Object.assign(document.createElement("th"), { scope: "row" });
   const button = Object.assign(document.createElement("button"), { type: "button", className: "ws-row" });
   head.append(button);
-  const mark = document.createElement("td");
-  mark.dataset.of = "mark";
-  row.append(head, ...["size", "accuracy", "confidence", "coherence", "spuriousness"].map(cellOf), mark);
-  return row;
+  const cells = {};
+  for (const name of COLUMNS) {
+    cells[name] = document.createElement("td");
+    cells[name].dataset.of = name;
+    if (name !== "mark") cells[name].className = "number";
+  }
+  row.append(head, ...Object.values(cells));
+  return { row, button, ...cells };
 }
 
-function tell(row, slice, model, state) {
+function tell(parts, slice, model, state) {
+  const { row, button, mark } = parts;
   const far = spuriousness(slice);
   const isIt = slice.number === state.slice;
-  const button = row.querySelector("button");
   const name = slice.name && slice.name !== `Slice ${slice.number}` ? ` ${slice.name}` : "";
   button.textContent = `${slice.number}${name}`;
-  button.setAttribute("aria-pressed", String(isIt || state.also.includes(slice.number)));
   button.setAttribute("aria-label", `Slice ${slice.number}${name}`);
   button.title = `Slice ${slice.number}${name}, predicted ${model.className(slice.predicted)}`;
+  button.setAttribute("aria-pressed", String(isIt || state.also.includes(slice.number)));
   row.classList.toggle("is-active", isIt);
   row.classList.toggle("is-also", state.also.includes(slice.number));
-  fill(row, "size", count(slice.size));
-  fill(row, "accuracy", percent(slice.accuracy), slice.accuracy);
-  fill(row, "confidence", percent(slice.confidence), slice.confidence);
-  fill(row, "coherence", slice.coherence === null ? "–" : slice.coherence.toFixed(2), slice.coherence);
+  fill(parts.size, count(slice.size));
+  fill(parts.accuracy, percent(slice.accuracy), slice.accuracy);
+  fill(parts.confidence, percent(slice.confidence), slice.confidence);
+  fill(parts.coherence, slice.coherence === null ? "–" : slice.coherence.toFixed(2), slice.coherence);
   const isKnown = far !== null && model.hasMarks;
-  const spread = row.querySelector("[data-of=spuriousness]");
-  fill(row, "spuriousness", isKnown ? far.toFixed(2) : "–", isKnown ? far : null);
-  spread.classList.toggle("is-spread", isKnown && !slice.mark);
-  spread.title = isKnown ? (slice.mark ? "set by a person" : `from other marks, ± ${(slice.doubt ?? 0).toFixed(2)}`) : "not known before the first mark";
-  const kind = slice.mark ? KINDS[slice.mark.kind] : null;
-  const place = row.querySelector("[data-of=mark]");
-  place.replaceChildren();
-  if (kind) {
-    const tag = Object.assign(document.createElement("span"), { className: `ws-tag ws-tag--${slice.mark.kind}`, title: slice.mark.note || "" });
-    tag.append(Object.assign(document.createElement("span"), { textContent: kind.glyph, ariaHidden: "true" }), Object.assign(document.createElement("span"), { className: "ws-tag__word", textContent: kind.name }));
-    place.append(tag);
-  }
+  fill(parts.spuriousness, isKnown ? far.toFixed(2) : "–", isKnown ? far : null);
+  parts.spuriousness.classList.toggle("is-spread", isKnown && !slice.mark);
+  parts.spuriousness.title = isKnown ? (slice.mark ? "set by a person" : `from other marks, ± ${(slice.doubt ?? 0).toFixed(2)}`) : "not known before the first mark";
+  mark.replaceChildren(...(slice.mark ? [tagOf(slice.mark)] : []));
 }
 
-/** A number with a small bar behind it. */
-function fill(row, name, text, share = null) {
-  const cell = row.querySelector(`[data-of=${name}]`);
+function tagOf({ kind, note }) {
+  const { glyph, name } = KINDS[kind] ?? { glyph: "", name: kind };
+  const tag = Object.assign(document.createElement("span"), { className: `ws-tag ws-tag--${kind}`, title: note || "" });
+  tag.append(
+    Object.assign(document.createElement("span"), { textContent: glyph, ariaHidden: "true" }),
+    Object.assign(document.createElement("span"), { className: "ws-tag__word", textContent: name }),
+  );
+  return tag;
+}
+
+/** A number with a small bar below it. */
+function fill(cell, text, share = null) {
   if (cell.textContent !== text) cell.textContent = text;
   if (share === null || share === undefined) cell.style.removeProperty("--share");
   else cell.style.setProperty("--share", share.toFixed(3));

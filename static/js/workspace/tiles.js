@@ -111,8 +111,8 @@ export class Tiles {
     this.svg.style.transform = `translate(${x}px,${y}px) scale(${k})`;
   }
 
-  /** Draw at a view for good, with as much detail as there is room for. */
-  rest(view, width, height) {
+  /** Draw at a view for good, with as much detail as there is room for; pictures on demand. */
+  rest(view, width, height, { hasPictures = true } = {}) {
     this.drawn = { ...view };
     this.svg.style.transform = "";
     this.view.setAttribute("transform", `translate(${view.x} ${view.y}) scale(${view.k})`);
@@ -123,7 +123,7 @@ export class Tiles {
       const { box } = part.tile;
       const side = Math.min(box.width, box.height) * view.k;
       sides.push(side);
-      this.#detail(part, side, isNear(box, view, width, height));
+      this.#detail(part, side, hasPictures && isNear(box, view, width, height));
     }
     sides.sort((a, b) => a - b);
     const median = sides[sides.length >> 1] ?? 100;
