@@ -187,12 +187,16 @@ def _entry(
     flags: Mapping[int, LabelFlag],
 ) -> dict[str, Any]:
     images, flag = version.images, flags.get(image.pk)
+    names = images.class_names
     return {
         "index": index,
         "id": image.public_id,
         "name": image.image_id,
         "label": int(images.labels[index]),
+        "label_name": names[images.labels[index]],
         "predicted": int(images.predicted[index]),
+        "predicted_name": names[images.predicted[index]],
+        "is_right": bool(images.labels[index] == images.predicted[index]),
         "confidence": round(float(images.confidence[index]), 4),
         "score": round(score, 4),
         "slice": number,

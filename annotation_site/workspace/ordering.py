@@ -7,7 +7,11 @@ from annotation_site.jobs import services as jobs
 from annotation_site.jobs.models import Job, JobKind
 from annotation_site.projects.models import Project
 from annotation_site.web.refusals import Refused
-from annotation_site.workspace.models import Workspace
+from annotation_site.workspace.mending import counts
+from annotation_site.workspace.models import SplitChoice, Workspace
+
+CHOICES = ("marked", "low")
+"""Which slices' images get noise: those marked spurious, or all whose score is below one half."""
 
 
 def ask_for_slices(
@@ -57,5 +61,66 @@ def ask_for_pictures(
         project=workspace.project,
         kind=JobKind.INVERT,
         params={"workspace": workspace.public_id, "slices": list(numbers)},
+        created_by=asked_by,
+    )
+
+
+def ask_for_noise(*, workspace: Workspace, asked_by: User | None, choice: str) -> Job:
+    """Have masks and noisy pictures of spurious slices written.
+
+    Args:
+        workspace: whose marks.
+        asked_by: who asks, None for a command.
+        choice: one of `CHOICES`.
+
+    Raises:
+        Refused: nothing is chosen, or such a job is active.
+    """
+    if choice not in CHOICES:
+        raise Refused(f"“{choice}” is no choice of slices. Choices are {', '.join(CHOICES)}.")
+    if not counts(workspace)[choice]:
+        raise Refused("No image is chosen. Mark a slice as spurious first.")
+    return jobs.enqueue(
+        project=workspace.project,
+        kind=JobKind.NOISE,
+        params={
+            "workspace": workspace.public_id,
+            "choice": choice,
+            "revision": workspace.revision,
+        },
+        created_by=asked_by,
+    )
+
+
+def ask_for_mending(*, workspace: Workspace, asked_by: User | None, split: str) -> Job:
+    """Have the classifier retrained with noise on spurious slices, and with corrected labels.
+
+    Args:
+        workspace: whose marks; its map must show training images, for they get the noise.
+        asked_by: who asks, None for a command.
+        split: which images judge, `val` or `test`.
+
+    Raises:
+        Refused: there is nothing to retrain with, or such a job is active.
+    """
+    if split not in {SplitChoice.VALIDATION, SplitChoice.TEST}:
+        raise Refused("Models are judged on val or test images.")
+    found = counts(workspace)
+    if not (found["labels"] or found["wrong"]):
+        if workspace.split not in {SplitChoice.TRAINING, SplitChoice.ALL}:
+            raise Refused(
+                f"These slices are of {workspace.get_split_display()} images, but training "
+                "images get the noise. Build slices of train or of all splits and mark there."
+            )
+        if not found["low_training"] and not found["marked_training"]:
+            raise Refused("No training image lies in a spurious slice. Mark one first.")
+    return jobs.enqueue(
+        project=workspace.project,
+        kind=JobKind.MEND,
+        params={
+            "workspace": workspace.public_id,
+            "split": split,
+            "revision": workspace.revision,
+        },
         created_by=asked_by,
     )

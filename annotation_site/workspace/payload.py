@@ -240,8 +240,13 @@ def columns_layout(workspace: Workspace, n_images: int) -> dict[str, Any]:
         length = n_images * np.dtype(code).itemsize
         layout.append({"name": name, "type": kind, "offset": offset, "length": n_images})
         offset += -(-length // 4) * 4
+    return {"url": columns_url(workspace), "layout": layout, "bytes": offset}
+
+
+def columns_url(workspace: Workspace) -> str:
+    """Give the address of the columns, another one for each version of the slices."""
     url = reverse("workspace:columns", args=[workspace.project.public_id, workspace.public_id])
-    return {"url": f"{url}?v={workspace.set_version}", "layout": layout, "bytes": offset}
+    return f"{url}?v={workspace.set_version}"
 
 
 def columns(version: Version) -> bytes:
@@ -285,6 +290,7 @@ def urls_of(workspace: Workspace) -> dict[str, str]:
     return {
         **{name: at(name) for name in verbs},
         "images": at("images", 0),
+        "export": at("export", "slices", "csv"),
         "payload": at("payload"),
     }
 

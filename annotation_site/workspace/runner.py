@@ -8,25 +8,31 @@ from typing import Any
 import numpy as np
 from django.conf import settings
 
+from annotation_site.exports.csv_cells import guarded
+from annotation_site.exports.writing import sha256
 from annotation_site.jobs.models import Job, JobKind
 from annotation_site.jobs.runner import settings_of
 from annotation_site.jobs.running import carry_out
 from annotation_site.jobs.watching import JobWatcher
-from annotation_site.projects.models import Project
+from annotation_site.projects.models import Image, Project
 from annotation_site.workspace.arrays import SlicedImages
 from annotation_site.workspace.building import open_workspace, written
+from annotation_site.workspace.marking import mark_rows, marks_of, scores_of
+from annotation_site.workspace.mending import flagged, noise_path
 from annotation_site.workspace.models import SplitChoice, Workspace
+from annotation_site.workspace.payload import run_id
 from annotation_site.workspace.pictures import keep_picture, wanted_pictures
-from annotation_site.workspace.versions import version_of
+from annotation_site.workspace.versions import Version, version_of
 from engine.artifacts.codecs import to_json
 from engine.artifacts.provenance import provenance
 from engine.artifacts.recipe import canonical_json
 from engine.artifacts.store import ArtifactStore, full_disk_explained
 from engine.attention.extraction import Extraction
-from engine.data.manifest import ImageManifest
+from engine.data.manifest import ImageManifest, Split
 from engine.errors import InvalidInput
 from engine.inversion.inverting import Inversion, InversionConfig, slice_targets
 from engine.pipeline.inversions import inversions
+from engine.pipeline.mending import Arm, MendingOrder, NoiseOrder, mend, write_noise_file
 from engine.pipeline.run import Run
 from engine.pipeline.slicing import Sliced, SlicingOrder, slice_images
 from engine.slicing.finding import FindingConfig
@@ -199,7 +205,98 @@ def _facts(picture: Inversion) -> dict[str, Any]:
     }
 
 
+# ---- noise and retraining ------------------------------------------------------------------------------
+
+
+def _noise(job: Job, watcher: JobWatcher) -> dict[str, Any]:
+    """Write masks and noisy pictures of the images in spurious slices."""
+    workspace = workspace_of(job)
+    version, run_ = version_of(workspace), run_of(job.project, watcher)
+    found = flagged(workspace, version)
+    rows = found.marked if job.params["choice"] == "marked" else found.low
+    watcher.stage_started("writing masks and noisy pictures", cached=False)
+    order = NoiseOrder(rows=rows, about=_about(workspace, version, rows))
+    path = noise_path(job)
+    n_pictures = write_noise_file(run_, order, path, watcher.progress)
+    return {
+        "workspace": workspace.public_id,
+        "run": run_id(workspace),
+        "choice": job.params["choice"],
+        "revision": workspace.revision,
+        "pictures": n_pictures,
+        "bytes": path.stat().st_size,
+        "sha256": sha256(path),
+        "sigma": order.sigma,
+    }
+
+
+def _about(workspace: Workspace, version: Version, rows: np.ndarray) -> dict[str, list[str]]:
+    """Say of each row which image it is, in which slice, and what is said of that."""
+    marks, names = mark_rows(workspace), version.images.class_names
+    scores = scores_of(workspace, version, marks_of(marks)).scores
+    places = np.searchsorted(version.images.rows, rows)
+    ids = dict(
+        Image.objects.filter(dataset__project=workspace.project, row__in=rows.tolist()).values_list(
+            "row", "image_id"
+        )
+    )
+    index = version.index[places].tolist()
+    slices = [version.slices.slices[at] for at in index]
+    kinds = [marks[one.number].kind if one.number in marks else "" for one in slices]
+    return {
+        "image_id": [guarded(ids.get(row, "")) for row in rows.tolist()],
+        "label": [guarded(names[label]) for label in version.images.labels[places].tolist()],
+        "slice": [str(one.number) for one in slices],
+        "slice_name": [guarded(one.name) for one in slices],
+        "mark": kinds,
+        "slice_score": [f"{scores[at]:.4f}" for at in index],
+    }
+
+
+def _mend(job: Job, watcher: JobWatcher) -> dict[str, Any]:
+    """Retrain with what was marked and flagged, and judge beside the baseline."""
+    workspace = workspace_of(job)
+    version, run_ = version_of(workspace), run_of(job.project, watcher)
+    split = Split(str(job.params["split"]))
+    found = flagged(workspace, version)
+    manifest = run_.load("manifest")
+    train = manifest.rows_of(Split.TRAIN)
+    arms = [Arm(name="baseline")]
+    if workspace.split in {SplitChoice.TRAINING, SplitChoice.ALL} and found.n_marks:
+        arms += [
+            Arm(name="annotation", noisy=np.intersect1d(found.marked, train)),
+            Arm(name="propagation", noisy=np.intersect1d(found.low, train)),
+        ]
+    mended = {row: label for row, label in found.labels.items() if row in set(train.tolist())}
+    wrong = np.intersect1d(found.wrong, train)
+    if mended or len(wrong):
+        gone = np.union1d(wrong, np.array(sorted(mended), dtype=np.int64)).astype(np.int64)
+        arms.append(Arm(name="without wrong labels", left_out=gone))
+    if mended:
+        arms.append(Arm(name="corrected labels", labels=mended, left_out=wrong))
+    judged = manifest.rows_of(split)
+    has_slices = np.isin(judged, version.images.rows).all() and found.n_marks
+    order = MendingOrder(
+        arms=tuple(arms),
+        split=split,
+        spurious=np.isin(judged, found.low) if has_slices else None,
+    )
+    report = mend(run_, order)
+    return {
+        **report,
+        "workspace": workspace.public_id,
+        "run": run_id(workspace),
+        "revision": workspace.revision,
+        "marks": found.n_marks,
+        "marked_slices": list(found.marked_slices),
+        "low_slices": list(found.low_slices),
+        "versions": provenance(),
+    }
+
+
 WORK: Mapping[JobKind, Callable[[Job, JobWatcher], dict[str, Any]]] = {
     JobKind.SLICE: _slice,
     JobKind.INVERT: _invert,
+    JobKind.NOISE: _noise,
+    JobKind.MEND: _mend,
 }

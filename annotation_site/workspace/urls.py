@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from annotation_site.workspace import mending_views, views
+from annotation_site.workspace import export_views, mending_views, views
 
 PAGE = "projects/<str:public_id>/workspace/"
 ONE = f"{PAGE}<str:workspace_id>/"
@@ -26,4 +26,8 @@ urlpatterns = [
     path(f"{ONE}jobs/", views.job_lines, name="jobs"),
     path(f"{ONE}suspects/", views.suspects, name="suspects"),
     path(f"{ONE}mending/", mending_views.mending, name="mending"),
+    path(f"{ONE}mending/noise/", mending_views.noise, name="noise"),
+    path(f"{ONE}mending/noise/<uuid:job_id>.zip", mending_views.noise_file, name="noise_file"),
+    path(f"{ONE}mending/retrain/", mending_views.retrain, name="retrain"),
+    path(f"{ONE}export/<str:what>.<str:ending>", export_views.export, name="export"),
 ]

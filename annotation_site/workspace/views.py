@@ -58,6 +58,7 @@ def page(request: SignedInRequest, public_id: str) -> HttpResponse:
             "workspace": workspace,
             "n_images": workspace.n_images if workspace else 0,
             "payload_url": _address("payload", workspace),
+            "columns_url": told.columns_url(workspace) if workspace else "",
             "mending_url": _address("mending", workspace),
             "suspects_url": _address("suspects", workspace),
             "build_url": reverse("workspace:build", args=[project.public_id]),
