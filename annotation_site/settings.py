@@ -50,6 +50,7 @@ INSTALLED_APPS = [
     "annotation_site.review",
     "annotation_site.live",
     "annotation_site.exports",
+    "annotation_site.workspace",
     "annotation_site.api",
     "annotation_site.demo",
     "annotation_site.rehearsal",

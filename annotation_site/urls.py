@@ -24,6 +24,7 @@ from annotation_site.rehearsal import urls as rehearsal_urls
 from annotation_site.review import project_urls
 from annotation_site.review import urls as result_urls
 from annotation_site.web import urls as web_urls
+from annotation_site.workspace import urls as workspace_urls
 
 
 def _namespace(name: str, *modules: ModuleType) -> URLResolver:
@@ -46,6 +47,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     _namespace("review", result_urls),
     _namespace("exports", export_urls),
     _namespace("rehearsal", rehearsal_urls),
+    _namespace("workspace", workspace_urls),
     _namespace("api", api_urls),
     _namespace("web", web_urls),
 ]

@@ -22,6 +22,10 @@ class JobKind(models.TextChoices):
     TRY = "try", "Try a checkpoint on pictures"  # a retrained one, on a folder
     EXPORT = "export", "Write a round's files"  # its answers and all around them; needs no pipeline
     REHEARSE = "rehearse", "Rehearse a round"  # far from the round's data; needs no pipeline
+    SLICE = "slice", "Cut images into slices"  # map, slices and their shapes for the workspace
+    INVERT = "invert", "Find pictures of slices"  # feature inversion
+    NOISE = "noise", "Write noise masks"  # of chosen slices' images, and these under noise
+    MEND = "mend", "Retrain with noise"  # or with corrected labels, and judge beside the baseline
 
 
 class JobState(models.TextChoices):

@@ -9,11 +9,14 @@ from annotation_site.jobs import services
 from annotation_site.jobs.models import Job, JobKind
 
 RUNNER = "annotation_site.jobs.runner"
+WORKSPACE_RUNNER = "annotation_site.workspace.runner"
 OTHER_RUNNERS = {
     JobKind.EXPORT: "annotation_site.exports.runner",
     JobKind.REHEARSE: "annotation_site.rehearsal.runner",
+    **dict.fromkeys((JobKind.SLICE, JobKind.INVERT, JobKind.NOISE, JobKind.MEND), WORKSPACE_RUNNER),
 }
-"""For kinds that need no pipeline: a worker that does only such jobs never loads torch."""
+"""By name, for they lie above this app. Exports and rehearsals need no pipeline: a worker that does
+only such jobs never loads torch."""
 
 
 @task()

@@ -6,8 +6,9 @@ larger of them is taken apart into smaller hulls of the same images, down to sin
 are drawn as discs. So overlap is 0 by construction, for every set.
 """
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -85,10 +86,66 @@ class _Piece:
     members: Int[np.ndarray, " s"]
     corners: Float[np.ndarray, "v 2"]
     """One corner: the images' middle, where they have no hull."""
+    box: Float[np.ndarray, " 4"] = field(init=False)
+    """Least x and y, greatest x and y."""
+    area: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.box = np.concatenate([self.corners.min(axis=0), self.corners.max(axis=0)])
+        self.area = area(self.corners)
 
     @property
     def is_flat(self) -> bool:
         return len(self.corners) < 3
+
+
+class _Settled:
+    """Pieces that do not overlap, in the order in which they came; found by their boxes."""
+
+    def __init__(self) -> None:
+        self._pieces: list[_Piece | None] = []
+        self._boxes = np.empty((64, 4))
+        self._owners = np.empty(64, dtype=np.int64)
+
+    def add(self, piece: _Piece) -> None:
+        """Take a piece in."""
+        at = len(self._pieces)
+        if at == len(self._owners):
+            self._boxes = np.concatenate([self._boxes, np.empty_like(self._boxes)])
+            self._owners = np.concatenate([self._owners, np.empty_like(self._owners)])
+        self._pieces.append(piece)
+        self._boxes[at], self._owners[at] = piece.box, piece.owner
+
+    def met_by(self, piece: _Piece) -> int | None:
+        """Give the place of the first piece of another slice that a piece overlaps."""
+        n = len(self._pieces)
+        boxes, box = self._boxes[:n], piece.box
+        near = (self._owners[:n] != piece.owner) & (
+            (boxes[:, :2] <= box[2:]) & (boxes[:, 2:] >= box[:2])
+        ).all(axis=1)
+        for at in np.flatnonzero(near).tolist():
+            other = self._pieces[at]
+            if other is not None and _overlap(piece, other):
+                return int(at)
+        return None
+
+    def take(self, at: int) -> _Piece:
+        """Take a piece out again."""
+        piece = self._pieces[at]
+        assert piece is not None  # places are given by `met_by`, of pieces that are there
+        self._pieces[at] = None
+        self._owners[at] = -1
+        self._boxes[at] = (np.inf, np.inf, -np.inf, -np.inf)  # near to nothing
+        return piece
+
+    def take_all_of(self, owner: int) -> list[_Piece]:
+        """Take all pieces of a slice out."""
+        places = np.flatnonzero(self._owners[: len(self._pieces)] == owner)
+        return [self.take(at) for at in places.tolist()]
+
+    def all(self) -> list[_Piece]:
+        """Give the pieces, in order."""
+        return [piece for piece in self._pieces if piece is not None]
 
 
 def slice_shapes(
@@ -141,23 +198,40 @@ def _piece(owner: int, members: Int[np.ndarray, " s"], points: Float[np.ndarray,
 
 
 def _apart(pieces: list[_Piece], points: Float[np.ndarray, "m 2"], most: int) -> list[_Piece]:
-    """Take pieces apart until none of one slice overlaps one of another."""
-    settled: list[_Piece] = []
+    """Take pieces apart until none of one slice overlaps one of another.
+
+    A slice that falls into more than `most` pieces is given up and drawn as one point, and does not
+    cut others any more.
+    """
+    settled = _Settled()
     waiting = sorted(pieces, key=lambda piece: len(piece.members))
+    counts = Counter(piece.owner for piece in pieces)
+    torn: dict[int, list[_Piece]] = {}
     while waiting:
         piece = waiting.pop()
-        met = next((other for other in settled if _overlap(piece, other)), None)
-        if met is None:
-            settled.append(piece)
+        if piece.owner in torn:
+            torn[piece.owner].append(piece)
             continue
-        larger = piece if len(piece.members) >= len(met.members) or met.is_flat else met
-        if larger.is_flat:
-            larger = piece if met.is_flat else met
-        if larger is met:
-            settled.remove(met)
+        at = settled.met_by(piece)
+        if at is None:
+            settled.add(piece)
+            continue
+        met = settled.take(at)
+        larger, other = (
+            (piece, met)
+            if not piece.is_flat and (len(piece.members) >= len(met.members) or met.is_flat)
+            else (met, piece)
+        )
+        if other is met:
+            settled.add(met)
+        else:
             waiting.append(piece)
         waiting += _halved(larger, points)
-    return _few(settled, points, most)
+        counts[larger.owner] += 1
+        if counts[larger.owner] > most:
+            torn[larger.owner] = settled.take_all_of(larger.owner)
+    kept = settled.all()
+    return kept + [_point_of(own, points) for _, own in sorted(torn.items())]
 
 
 def _halved(piece: _Piece, points: Float[np.ndarray, "m 2"]) -> list[_Piece]:
@@ -168,17 +242,12 @@ def _halved(piece: _Piece, points: Float[np.ndarray, "m 2"]) -> list[_Piece]:
     ]
 
 
-def _few(pieces: list[_Piece], points: Float[np.ndarray, "m 2"], most: int) -> list[_Piece]:
+def _point_of(pieces: Sequence[_Piece], points: Float[np.ndarray, "m 2"]) -> _Piece:
     """Draw a slice that fell into too many pieces as one point: its image nearest the median."""
-    owners = [piece.owner for piece in pieces]
-    torn = {owner for owner in owners if owners.count(owner) > most}
-    kept = [piece for piece in pieces if piece.owner not in torn]
-    for owner in sorted(torn):
-        own = np.concatenate([piece.members for piece in pieces if piece.owner == owner])
-        away = np.linalg.norm(points[own] - np.median(points[own], axis=0), axis=1)
-        nearest = own[[int(away.argmin())]]
-        kept.append(_Piece(owner, nearest, points[nearest]))
-    return kept
+    own = np.concatenate([piece.members for piece in pieces])
+    away = np.linalg.norm(points[own] - np.median(points[own], axis=0), axis=1)
+    nearest = own[[int(away.argmin())]]
+    return _Piece(pieces[0].owner, nearest, points[nearest])
 
 
 def _overlap(first: _Piece, second: _Piece) -> bool:
@@ -189,7 +258,7 @@ def _overlap(first: _Piece, second: _Piece) -> bool:
         hull, place = (second, first) if first.is_flat else (first, second)
         return distance_to(hull.corners, place.corners[0]) <= 0
     shared = overlap_area(first.corners, second.corners)
-    return shared > _TOUCHING * min(area(first.corners), area(second.corners))
+    return shared > _TOUCHING * min(first.area, second.area)
 
 
 def _shape(

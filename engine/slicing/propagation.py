@@ -388,12 +388,10 @@ def next_slices(
     """
     places, values = _check(slices, marks, prepared)
     noise = prepared.config.noise
-    covariance, mean = prepared.covariance.copy(), np.zeros(len(prepared.sizes))
-    for at, value in zip(places.tolist(), values.tolist(), strict=True):
-        mean = mean + covariance[:, at] * (
-            (2 * value - 1 - mean[at]) / (covariance[at, at] + noise)
-        )
-        covariance = _seen(covariance, at, noise)
+    shared = prepared.covariance[:, places]
+    pull = _solved(prepared, places, np.concatenate([values[:, None] * 2 - 1, shared.T], axis=1))
+    mean = shared @ pull[:, 0]
+    covariance = prepared.covariance - shared @ pull[:, 1:]
     taken = {at for at, number in enumerate(slices.numbers) if number in marks}
     chosen: list[int] = []
     while len(chosen) < wanted and len(taken) < len(mean):

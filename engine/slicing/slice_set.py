@@ -375,10 +375,14 @@ def halves(points: Float[np.ndarray, "s 2"]) -> np.ndarray:
     second = along > 0.5 * (along.min() + along.max())
     if along.max() - along.min() <= 1e-12 * (1.0 + np.abs(exact).max()):
         return np.zeros(len(points), dtype=bool)
+    total = moved.sum(axis=0)
     for _ in range(_STEPS):
-        centres = np.stack([exact[~second].mean(axis=0), exact[second].mean(axis=0)])
-        distances = ((exact[:, None] - centres) ** 2).sum(axis=2)
-        again = distances[:, 1] < distances[:, 0]
+        n_second = int(second.sum())
+        of_second = second @ moved
+        there = of_second / n_second
+        here = (total - of_second) / (len(moved) - n_second)
+        # nearer to `there` than to `here`: on its side of the line in the middle between them
+        again = moved @ (there - here) > 0.5 * (there @ there - here @ here)
         if (again == second).all() or again.all() or not again.any():
             break
         second = again

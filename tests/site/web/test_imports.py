@@ -15,13 +15,11 @@ from django.test import Client
 from django.urls import get_resolver
 call_command("migrate", verbosity=0)
 from annotation_site.accounts.models import User
-from annotation_site.projects.models import Dataset, Membership, Project, ReferenceModel
+from annotation_site.rehearsal.slices_scene import make_scene
 
 user = User.objects.create_user("mira")
-project = Project.objects.create(name="p", created_by=user)
-Membership.objects.create(project=project, user=user)
-Dataset.objects.create(project=project, name="d", manifest_path="d.csv")
-ReferenceModel.objects.create(project=project, name="m", architecture="timm/m")
+workspace = make_scene(user, n_images=60, n_slices=4, n_pictures=3)
+project = workspace.project
 client = Client(headers={"host": "localhost"})
 client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
 values = {
@@ -29,7 +27,8 @@ values = {
     "image_id": "i", "index": 0, "pk": 1, "user_id": 1, "invitation_id": 1,
     "task_id": 1, "rule": "too_fast", "version": 1,
     "invite_token": "t", "kind": "k",
-    "rest": "nothing", "number": 1,
+    "rest": "nothing", "number": 1, "workspace_id": workspace.public_id, "key": "k",
+    "what": "slices", "ending": "csv",
 }
 uuid = "00000000-0000-0000-0000-000000000000"
 visited = 0

@@ -1,0 +1,138 @@
+"""Who may see a workspace, and JSON answers for a page's requests, errors included."""
+
+import json
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
+
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404
+
+from annotation_site.accounts.requests import SignedInRequest
+from annotation_site.projects.access import membership_of
+from annotation_site.projects.models import Role
+from annotation_site.web.refusals import Refused
+from annotation_site.workspace.models import Workspace
+from annotation_site.workspace.services import Overtaken
+from engine.errors import InvalidInput
+
+P = ParamSpec("P")
+MOST_BYTES = 20_000_000
+"""Of a request: a lasso round two million images."""
+
+
+class BadRequest(Refused):
+    """A request that is not what the address takes."""
+
+
+def workspace_of(
+    request: SignedInRequest, public_id: str, workspace_id: str, role: Role | None = None
+) -> Workspace:
+    """Give a workspace of a project to its member.
+
+    Raises:
+        Http404: no such workspace or project, or not the person's.
+        PermissionDenied: a member, but with another role.
+    """
+    membership = membership_of(request, role=role, public_id=public_id)
+    return get_object_or_404(
+        Workspace.objects.select_related("project__dataset", "project__reference_model"),
+        project=membership.project,
+        public_id=workspace_id,
+    )
+
+
+def json_view(
+    view: Callable[Concatenate[SignedInRequest, P], HttpResponse],
+) -> Callable[Concatenate[SignedInRequest, P], HttpResponse]:
+    """Have a view's refusals told as JSON: `{"error": text}` with the status that fits."""
+
+    @wraps(view)
+    def told(request: SignedInRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        try:
+            return view(request, *args, **kwargs)
+        except Http404:
+            return _error("There is no such thing here, or it is not yours to see.", 404)
+        except PermissionDenied as error:
+            return _error(str(error) or "You may look here, but not change anything.", 403)
+        except Overtaken as error:
+            return _error(str(error), 409)
+        except FileNotFoundError:
+            return _error("The files of these slices are gone. Build the slices again.", 410)
+        except (Refused, InvalidInput) as error:
+            return _error(str(error), 400)
+
+    return login_required(told)  # type: ignore[return-value]
+
+
+def _error(text: str, status: int) -> JsonResponse:
+    return JsonResponse({"error": text}, status=status)
+
+
+class Body:
+    """A request's JSON object; each field is asked for with its kind and refused in words."""
+
+    def __init__(self, request: SignedInRequest) -> None:
+        """Read it.
+
+        Raises:
+            BadRequest: It is not a JSON object, or too long.
+        """
+        if len(request.body) > MOST_BYTES:
+            raise BadRequest(f"The request is longer than {MOST_BYTES:,} bytes.")
+        try:
+            value = json.loads(request.body or b"{}")
+        except ValueError as error:
+            raise BadRequest("The request is not JSON.") from error
+        if not isinstance(value, dict):
+            raise BadRequest("The request must be a JSON object.")
+        self._value = value
+
+    def text(self, name: str, *, most: int = 500) -> str:
+        """Give a text, empty where it is left out."""
+        found = self._value.get(name) or ""
+        if not isinstance(found, str) or len(found) > most:
+            raise BadRequest(f"{name} must be a text of at most {most} letters.")
+        return found
+
+    def integers(self, name: str) -> list[int]:
+        """Give a list of whole numbers, empty where it is left out."""
+        found = self._value.get(name) or []
+        if not isinstance(found, list) or any(
+            isinstance(one, bool) or not isinstance(one, int) or one < 0 for one in found
+        ):
+            raise BadRequest(f"{name} must be a list of whole numbers from 0.")
+        return found
+
+    def integer(self, name: str) -> int | None:
+        """Give a whole number, None where it is left out."""
+        found = self._value.get(name)
+        if found is not None and (
+            isinstance(found, bool) or not isinstance(found, int) or found < 0
+        ):
+            raise BadRequest(f"{name} must be a whole number from 0, or null.")
+        return found
+
+    def number(self, name: str) -> float | None:
+        """Give a number, None where it is left out."""
+        found = self._value.get(name)
+        if found is not None and (isinstance(found, bool) or not isinstance(found, int | float)):
+            raise BadRequest(f"{name} must be a number, or null.")
+        return None if found is None else float(found)
+
+    def flag(self, name: str) -> bool | None:
+        """Give true or false, None where it is left out."""
+        found = self._value.get(name)
+        if found is not None and not isinstance(found, bool):
+            raise BadRequest(f"{name} must be true, false or null.")
+        return found
+
+
+def integer_of(values: Any, name: str, otherwise: int) -> int:
+    """Give a whole number of a query string; what is none counts as left out."""
+    try:
+        return int(values.get(name, otherwise))
+    except (TypeError, ValueError):
+        return otherwise

@@ -1,0 +1,46 @@
+"""Tables of the workspace as downloads, written while they are sent."""
+
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from annotation_site.accounts.requests import SignedInRequest
+from annotation_site.workspace.access import workspace_of
+from annotation_site.workspace.tables import (
+    COLUMNS,
+    ROWS,
+    as_csv,
+    as_jsonl,
+    methods_paragraph,
+    run_facts,
+)
+
+TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson"}
+
+
+@login_required
+@require_safe
+@never_cache
+def export(
+    request: SignedInRequest, public_id: str, workspace_id: str, what: str, ending: str
+) -> HttpResponseBase:
+    """Give a table, the facts of the run, or a paragraph on methods."""
+    workspace = workspace_of(request, public_id, workspace_id)
+    response: HttpResponseBase
+    if (what, ending) == ("run", "json"):
+        response = JsonResponse(run_facts(workspace))
+    elif (what, ending) == ("methods", "txt"):
+        response = HttpResponse(
+            methods_paragraph(workspace), content_type="text/plain; charset=utf-8"
+        )
+    elif what in COLUMNS and ending in TYPES:
+        write = as_csv if ending == "csv" else as_jsonl
+        response = StreamingHttpResponse(
+            write(what, ROWS[what](workspace)), content_type=TYPES[ending]
+        )
+    else:
+        raise Http404("there is no such table")
+    name = f"{what}-{workspace.split}-revision-{workspace.revision}.{ending}"
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response

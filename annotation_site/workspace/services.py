@@ -1,0 +1,518 @@
+"""The verbs of the workspace. Each is one transaction that holds the workspace's row and adds an act.
+
+Two leads therefore never write over one another unseen: acts follow one another, each is kept in
+the events, and a verb that says what it has seen is refused where somebody else was faster.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from django.db import transaction
+from django.utils import timezone
+
+from annotation_site.accounts.models import User
+from annotation_site.projects.models import Image
+from annotation_site.web.refusals import Refused
+from annotation_site.workspace.marking import marks_of
+from annotation_site.workspace.models import (
+    MARK_KINDS,
+    Event,
+    EventKind,
+    EventState,
+    LabelFlag,
+    SliceMark,
+    Workspace,
+)
+from annotation_site.workspace.versions import (
+    Version,
+    change_of,
+    changes_in_force,
+    complete,
+    done,
+    packed,
+    remember,
+    version_of,
+)
+from engine.slicing.marks import carried
+from engine.slicing.slice_set import Change, ChangeKind, lasso, merge, rename, split
+
+ACTS = (EventKind.MARK, EventKind.CHANGE, EventKind.REDO)
+"""What can be undone."""
+CLEAR = "clear"
+MOST_NAMED = 4
+SAYS = {
+    "core": "marked as core",
+    "spurious": "marked as spurious",
+    "mixed": "marked as mixed",
+    "wrong_labels": "marked for wrong labels",
+    CLEAR: "cleared",
+}
+MarkValue = dict[str, Any]
+"""A mark as an event keeps it: kind, score, note."""
+
+
+class Overtaken(Refused):
+    """Somebody else marked the same slice since the page was last told."""
+
+
+def _locked(workspace: Workspace) -> Workspace:
+    return Workspace.objects.select_for_update(of=("self",)).get(pk=workspace.pk)
+
+
+# ---- marks -----------------------------------------------------------------------------------------
+
+
+def mark(
+    *,
+    workspace: Workspace,
+    by: User,
+    numbers: Sequence[int],
+    kind: str,
+    note: str = "",
+    score: float | None = None,
+    seen: int | None = None,
+) -> Workspace:
+    """Mark slices, or clear their marks.
+
+    Args:
+        workspace: where.
+        by: who marks.
+        numbers: of slices, at least one.
+        kind: one of `MARK_KINDS`, or `clear`.
+        note: why, in the marker's words.
+        score: an attention score in [0, 1] given by hand in place of the kind's own.
+        seen: the revision that the marker looked at.
+
+    Returns:
+        The workspace as it is now.
+
+    Raises:
+        Refused: no such slice or kind, or a score out of range.
+        Overtaken: somebody else marked one of the slices since `seen`.
+    """
+    if kind not in (*MARK_KINDS, CLEAR):
+        raise Refused(f"“{kind}” is no mark. Marks are {', '.join(MARK_KINDS)} and {CLEAR}.")
+    if score is not None and not 0 <= score <= 1:
+        raise Refused(f"An attention score lies between 0 and 1, not at {score}.")
+    with transaction.atomic():
+        held = _locked(workspace)
+        version = version_of(held)
+        wanted = _known(version, numbers)
+        before = _rows(held, wanted)
+        _check_seen(held, by, seen, wanted)
+        after: MarkValue | None = None
+        if kind != CLEAR:
+            after = {"kind": kind, "score": score, "note": note.strip()[:500]}
+        changes = {
+            number: (_value(before.get(number)), after)
+            for number in wanted
+            if _value(before.get(number)) != after
+        }
+        if changes:
+            words = f"{_named(version, wanted)} {SAYS[kind]}"
+            if score is not None:
+                words += f", score {score:.2f} given by hand"
+            _act(held, by, EventKind.MARK, words, marks=changes)
+            _set_marks(held, by, {number: new for number, (_, new) in changes.items()})
+    return held
+
+
+def _known(version: Version, numbers: Sequence[int]) -> list[int]:
+    wanted = sorted(set(numbers))
+    missing = [number for number in wanted if number not in version.slices.numbers]
+    if missing or not wanted:
+        what = f"There is no slice {missing[0]} any more" if missing else "No slice is chosen"
+        raise Refused(f"{what}. Reload the workspace to see the slices as they are.")
+    return wanted
+
+
+def _rows(workspace: Workspace, numbers: Sequence[int]) -> dict[int, SliceMark]:
+    rows = workspace.marks.select_related("by")
+    if len(numbers) <= 200:
+        rows = rows.filter(number__in=numbers)
+    return {row.number: row for row in rows}
+
+
+def _value(row: SliceMark | None) -> MarkValue | None:
+    return None if row is None else {"kind": row.kind, "score": row.score, "note": row.note}
+
+
+def _check_seen(workspace: Workspace, by: User, seen: int | None, numbers: Sequence[int]) -> None:
+    """Refuse where somebody else set or cleared one of the marks later than `seen`."""
+    if seen is None or seen >= workspace.revision:
+        return
+    touched = {str(number) for number in numbers}
+    for event in (
+        workspace.events.filter(revision__gt=seen)
+        .exclude(by=by)
+        .exclude(marks={})
+        .select_related("by")
+        .defer("members")
+        .order_by("-revision")
+    ):
+        if touched & set(event.marks):
+            who = event.by.username if event.by else "somebody"
+            raise Overtaken(
+                f"{who} was faster: {event.words}. Look again, then mark once more to overrule."
+            )
+
+
+def _named(version: Version, numbers: Sequence[int]) -> str:
+    names = [version.slices.named(number).name for number in numbers[:MOST_NAMED]]
+    if len(numbers) > MOST_NAMED:
+        return f"{len(numbers)} slices"
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _act(
+    workspace: Workspace,
+    by: User,
+    kind: EventKind,
+    words: str,
+    *,
+    marks: Mapping[int, tuple[MarkValue | None, MarkValue | None]] | None = None,
+    change: Change | None = None,
+    first_number: int = 0,
+    drops_undone: bool = True,
+) -> Event:
+    """Add an act: the revision grows by one; what the person had undone cannot be redone any more."""
+    workspace.revision += 1
+    workspace.save(update_fields=["revision", "set_version", "next_number"])
+    value, members = packed(change) if change is not None else ({}, b"")
+    if drops_undone:
+        workspace.events.filter(by=by, state=EventState.UNDONE).update(state=EventState.DROPPED)
+    return Event.objects.create(
+        workspace=workspace,
+        revision=workspace.revision,
+        kind=kind,
+        words=words[:300],
+        marks={str(number): list(pair) for number, pair in (marks or {}).items()},
+        change=value,
+        members=members,
+        first_number=first_number,
+        by=by,
+    )
+
+
+def _set_marks(workspace: Workspace, by: User, values: Mapping[int, MarkValue | None]) -> None:
+    """Put marks in place of those there are; None takes one away."""
+    workspace.marks.filter(number__in=list(values)).delete()
+    now = timezone.now()
+    SliceMark.objects.bulk_create(
+        SliceMark(
+            workspace=workspace, number=number, by=by, at=now, revision=workspace.revision, **value
+        )
+        for number, value in values.items()
+        if value is not None
+    )
+
+
+# ---- slices ----------------------------------------------------------------------------------------
+
+
+def change_slices(
+    *,
+    workspace: Workspace,
+    by: User,
+    kind: str,
+    numbers: Sequence[int] = (),
+    name: str = "",
+    members: Sequence[int] = (),
+    set_version: int | None = None,
+) -> Workspace:
+    """Rename, merge, split or draw a slice; the set is replaced by its next version.
+
+    Args:
+        workspace: where.
+        by: who.
+        kind: `rename`, `merge`, `split` or `lasso`.
+        numbers: of the slices it is done to; a lasso has none.
+        name: for `rename`; may be given for `merge` and `lasso`.
+        members: indices of images, for `lasso`, and for `split` if not along the longest axis.
+        set_version: of the slices that the person looked at.
+
+    Returns:
+        The workspace as it is now.
+
+    Raises:
+        Refused: the slices became others in between.
+        InvalidInput: the change does not fit the slices.
+    """
+    with transaction.atomic():
+        held = _locked(workspace)
+        if set_version is not None and set_version != held.set_version:
+            raise Overtaken(
+                "Somebody changed the slices a moment ago. They are shown as they are now; "
+                "make your change again."
+            )
+        version = version_of(held)
+        change = _change(version, kind, numbers, name.strip()[:80], members)
+        _do_change(held, by, version, change, EventKind.CHANGE, held.next_number)
+    return held
+
+
+def _change(
+    version: Version, kind: str, numbers: Sequence[int], name: str, members: Sequence[int]
+) -> Change:
+    slices = version.slices
+    if kind not in list(ChangeKind):
+        raise Refused(f"“{kind}” is no change of slices. Changes are {', '.join(ChangeKind)}.")
+    if kind == ChangeKind.LASSO:
+        return lasso(slices, np.array(members, dtype=np.int64), name).changes[-1]
+    wanted = _known(version, numbers)
+    if kind == ChangeKind.MERGE:
+        return merge(slices, wanted, name).changes[-1]
+    if len(wanted) != 1:
+        raise Refused(f"To {kind}, choose one slice; {len(wanted)} are chosen.")
+    if kind == ChangeKind.RENAME:
+        return rename(slices, wanted[0], name).changes[-1]
+    if members:
+        drawn = tuple(sorted(set(members)))
+        return Change(kind=ChangeKind.SPLIT, slices=(wanted[0],), members=drawn)
+    return split(slices, wanted[0], version.images.coordinates).changes[-1]
+
+
+def _do_change(
+    workspace: Workspace,
+    by: User,
+    version: Version,
+    change: Change,
+    kind: EventKind,
+    first_number: int,
+) -> None:
+    after = complete(version.images, done(version.slices, change, first_number), before=version)
+    rows = _all_rows(workspace)
+    moved = _carried_marks(version, after, rows)
+    words = _change_words(version, after, change)
+    workspace.set_version += 1
+    workspace.next_number = max(workspace.next_number, after.slices.next_number)
+    _act(
+        workspace, by, kind, words, marks=moved, change=change, first_number=first_number,
+        drops_undone=kind == EventKind.CHANGE,
+    )  # fmt: skip
+    _move_marks(workspace, moved, by)
+    transaction.on_commit(lambda: remember(workspace, after))
+
+
+def _all_rows(workspace: Workspace) -> dict[int, SliceMark]:
+    return {row.number: row for row in workspace.marks.all()}
+
+
+def _carried_marks(
+    before: Version, after: Version, rows: Mapping[int, SliceMark]
+) -> dict[int, tuple[MarkValue | None, MarkValue | None]]:
+    """Say which marks go with their slices and which new slices inherit one."""
+    kept = carried(before.slices, marks_of(rows), after.slices)
+    moved: dict[int, tuple[MarkValue | None, MarkValue | None]] = {}
+    for number, row in rows.items():
+        if number not in kept:
+            moved[number] = (_value(row), None)
+    for number, inherited in kept.items():
+        if number not in rows:
+            moved[number] = (
+                None,
+                {"kind": inherited.kind.value, "score": inherited.score, "note": ""},
+            )
+    return moved
+
+
+def _move_marks(
+    workspace: Workspace,
+    moved: Mapping[int, tuple[MarkValue | None, MarkValue | None]],
+    by: User,
+) -> None:
+    """Take marks of slices that are gone away, and give new slices those they inherit."""
+    if moved:
+        _set_marks(workspace, by, {number: new for number, (_, new) in moved.items()})
+
+
+def _change_words(before: Version, after: Version, change: Change) -> str:
+    new = [one for one in after.slices.slices if one.number not in before.slices.numbers]
+    old = _named(before, change.slices) if change.slices else ""
+    if change.kind is ChangeKind.RENAME:
+        return f"{old} renamed to {change.name}"
+    if change.kind is ChangeKind.LASSO:
+        return f"{new[-1].name} drawn round {len(change.members):,} images"
+    if change.kind is ChangeKind.MERGE:
+        return f"{old} merged to {new[-1].name}"
+    return f"{old} split into {new[0].name} and {new[1].name}"
+
+
+# ---- undo and redo --------------------------------------------------------------------------------------
+
+
+def to_undo(workspace: Workspace, by: User) -> Event | None:
+    """Give the act that undoing would take back: the person's latest in force."""
+    return (
+        workspace.events.filter(by=by, state=EventState.IN_FORCE, kind__in=ACTS)
+        .order_by("-revision")
+        .first()
+    )
+
+
+def to_redo(workspace: Workspace, by: User) -> Event | None:
+    """Give the act that redoing would do again: what the person undid last."""
+    undone = workspace.events.filter(by=by, state=EventState.UNDONE)
+    return undone.order_by("-undone_at").first()
+
+
+def undo(*, workspace: Workspace, by: User) -> Workspace:
+    """Take back the person's latest act; what somebody else changed since stays as it is.
+
+    Raises:
+        Refused: there is nothing to undo, or somebody else's change of slices rests on the act.
+    """
+    with transaction.atomic():
+        held = _locked(workspace)
+        event = to_undo(held, by)
+        if event is None:
+            raise Refused("There is nothing of yours to undo.")
+        if event.change:
+            _undo_change(held, by, event)
+        else:
+            _undo_marks(held, by, event)
+        Event.objects.filter(pk=event.pk).update(state=EventState.UNDONE, undone_at=held.revision)
+    return held
+
+
+def _undo_marks(workspace: Workspace, by: User, event: Event) -> None:
+    version, rows = version_of(workspace), _all_rows(workspace)
+    pairs = {int(number): pair for number, pair in event.marks.items()}
+    back = {
+        number: (after, before)
+        for number, (before, after) in pairs.items()
+        if number in version.slices.numbers and _value(rows.get(number)) == after
+    }
+    _act(workspace, by, EventKind.UNDO, f"Undone: {event.words}", marks=back, drops_undone=False)
+    _set_marks(workspace, by, {number: before for number, (_, before) in back.items()})
+
+
+def _undo_change(workspace: Workspace, by: User, event: Event) -> None:
+    later = [one for one in changes_in_force(workspace) if one.revision > event.revision]
+    if later:
+        raise Refused(
+            f"“{event.words}” cannot be undone, for “{later[0].words}” came after it and rests on "
+            "it. Undo that first."
+        )
+    rows = _all_rows(workspace)
+    pairs = {int(number): pair for number, pair in event.marks.items()}
+    born = _born(version_of(workspace), event)
+    for number in born:
+        inherited = pairs.get(number, (None, None))[1]
+        if _value(rows.get(number)) != inherited:
+            raise Refused(
+                f"“{event.words}” cannot be undone: slice {number}, which it made, was marked "
+                "since. Clear that mark first."
+            )
+    back = {number: (after, before) for number, (before, after) in pairs.items()}
+    workspace.set_version += 1
+    _act(workspace, by, EventKind.UNDO, f"Undone: {event.words}", marks=back, drops_undone=False)
+    _set_marks(workspace, by, {number: before for number, (_, before) in back.items()})
+    Event.objects.filter(pk=event.pk).update(state=EventState.UNDONE)
+
+
+def _born(version: Version, event: Event) -> list[int]:
+    """Give the slices of now that a change made."""
+    if event.change.get("kind") == ChangeKind.RENAME:
+        return []
+    return [number for number in version.slices.numbers if number >= event.first_number]
+
+
+def redo(*, workspace: Workspace, by: User) -> Workspace:
+    """Do again what the person undid last, as a new act.
+
+    Raises:
+        Refused: there is nothing to redo.
+        InvalidInput: the slices became others, so that the change does not fit them any more.
+    """
+    with transaction.atomic():
+        held = _locked(workspace)
+        event = to_redo(held, by)
+        if event is None:
+            raise Refused("There is nothing of yours to redo.")
+        if event.change:
+            version = version_of(held)
+            first = event.first_number if _nobody_numbered(held, event) else held.next_number
+            _do_change(held, by, version, change_of(event), EventKind.REDO, first)
+        else:
+            _redo_marks(held, by, event)
+        Event.objects.filter(pk=event.pk).update(state=EventState.DROPPED)
+    return held
+
+
+def _nobody_numbered(workspace: Workspace, event: Event) -> bool:
+    """Tell whether the numbers that the change took are still its own, so that its marks fit."""
+    others = workspace.events.filter(
+        kind__in=[EventKind.CHANGE, EventKind.REDO],
+        first_number__gte=event.first_number,
+        revision__gt=event.revision,
+    ).exclude(state=EventState.UNDONE)
+    return not others.exclude(change={}).exists()
+
+
+def _redo_marks(workspace: Workspace, by: User, event: Event) -> None:
+    version, rows = version_of(workspace), _all_rows(workspace)
+    again = {
+        int(number): (_value(rows.get(int(number))), pair[1])
+        for number, pair in event.marks.items()
+        if int(number) in version.slices.numbers
+    }
+    _act(workspace, by, EventKind.REDO, event.words, marks=again, drops_undone=False)
+    _set_marks(workspace, by, {number: after for number, (_, after) in again.items()})
+
+
+# ---- labels ----------------------------------------------------------------------------------------
+
+
+def flag_label(
+    *,
+    workspace: Workspace,
+    by: User,
+    image: Image,
+    label_is_wrong: bool | None,
+    should_be: int | None = None,
+) -> int:
+    """Say whether an image's label is wrong.
+
+    Args:
+        workspace: in which it was seen.
+        by: who says it.
+        image: of the workspace's project.
+        label_is_wrong: None takes back what was said.
+        should_be: the true class, where the person knows it.
+
+    Returns:
+        How many images of the project are flagged as wrong.
+
+    Raises:
+        Refused: there is no such class, or it is the label that the image has.
+    """
+    names = workspace.project.dataset.class_names
+    if should_be is not None and not (
+        label_is_wrong and 0 <= should_be < len(names) and should_be != image.label
+    ):
+        raise Refused(
+            f"The right class must be another of the {len(names)} classes than the label it has."
+        )
+    with transaction.atomic():
+        held = _locked(workspace)
+        if label_is_wrong is None:
+            LabelFlag.objects.filter(image=image).delete()
+            words = f"{image.image_id}: flag taken back"
+        else:
+            LabelFlag.objects.update_or_create(
+                image=image,
+                defaults={
+                    "project": workspace.project,
+                    "label_is_wrong": label_is_wrong,
+                    "should_be": should_be,
+                    "by": by,
+                    "at": timezone.now(),
+                },
+            )
+            words = f"{image.image_id}: label is {'wrong' if label_is_wrong else 'right'}"
+            if should_be is not None:
+                words += f", should be {names[should_be]}"
+        _act(held, by, EventKind.FLAG, words, drops_undone=False)
+        return LabelFlag.objects.filter(project=workspace.project, label_is_wrong=True).count()

@@ -1,0 +1,124 @@
+/**
+ * Colours that mean something: scales, legends, and one hue a slice such that no neighbours share
+ * one. A colour is [red, green, blue]; nothing here is the only carrier of what it says.
+ */
+import { spuriousness } from "./model.js";
+
+const VIRIDIS = ["440154", "482475", "414487", "355f8d", "2a788e", "21918c", "22a884", "44bf70", "7ad151", "bddf26", "fde725"];
+const OKABE_ITO = ["0072b2", "e69f00", "009e73", "cc79a7", "56b4e9", "d55e00", "8c8c00", "767676"];
+const MIDDLE = [184, 190, 199];
+const NEIGHBOURS = 7;
+
+const hex = (text) => [0, 2, 4].map((at) => parseInt(text.replace("#", "").slice(at, at + 2), 16));
+const between = (a, b, t) => a.map((value, i) => Math.round(value + (b[i] - value) * t));
+const STOPS = VIRIDIS.map(hex);
+const HUES = OKABE_ITO.map(hex);
+
+export const css = ([r, g, b]) => `rgb(${r} ${g} ${b})`;
+export const packed = ([r, g, b]) => ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
+
+/** A share of 0 to 1 as a colour of viridis, by its published stops. */
+export function viridis(share) {
+  const at = Math.min(1, Math.max(0, share)) * (STOPS.length - 1);
+  const low = Math.min(STOPS.length - 2, Math.floor(at));
+  return between(STOPS[low], STOPS[low + 1], at - low);
+}
+
+/** The theme's own colours, as they are now. */
+export function themeColours() {
+  const style = getComputedStyle(document.documentElement);
+  const read = (name) => hex(style.getPropertyValue(name).trim() || "#808080");
+  return {
+    core: read("--core"),
+    spurious: read("--spurious"),
+    edge: read("--edge"),
+    line: read("--line"),
+    text: read("--text"),
+    accent: read("--accent"),
+    surface: read("--surface"),
+    sunken: read("--sunken"),
+  };
+}
+
+/** Core by way of grey to spurious; dashes and signs say the same. */
+export function diverging(share, theme) {
+  return share < 0.5 ? between(MIDDLE, theme.core, 1 - 2 * share) : between(MIDDLE, theme.spurious, 2 * share - 1);
+}
+
+/**
+ * Give each slice a hue that none of its nearest neighbours has.
+ *
+ * @param {{number: number}[]} slices
+ * @param {Map<number, [number, number]>[]} layouts Where slices lie, in each layout drawn.
+ * @returns {Map<number, number>} Index of the hue by slice number.
+ */
+export function huesOf(slices, layouts) {
+  const near = new Map(slices.map(({ number }) => [number, new Set()]));
+  for (const places of layouts) {
+    for (const { number } of slices) {
+      const [x, y] = places.get(number);
+      const others = slices
+        .filter((other) => other.number !== number)
+        .map((other) => [other.number, (places.get(other.number)[0] - x) ** 2 + (places.get(other.number)[1] - y) ** 2])
+        .sort((a, b) => a[1] - b[1])
+        .slice(0, NEIGHBOURS);
+      for (const [other] of others) {
+        near.get(number).add(other);
+        near.get(other).add(number);
+      }
+    }
+  }
+  const hues = new Map();
+  for (const { number } of slices) {
+    const uses = new Array(HUES.length).fill(0);
+    for (const other of near.get(number)) if (hues.has(other)) uses[hues.get(other)] += 1;
+    hues.set(number, uses.indexOf(Math.min(...uses)));
+  }
+  return hues;
+}
+
+/** The colour of a slice under an encoding; null where there is nothing to say. */
+export function colourOf(slice, encoding, { hues, theme, hasMarks }) {
+  if (encoding === "slice") return HUES[hues.get(slice.number) ?? 0];
+  if (encoding === "spuriousness") {
+    const share = spuriousness(slice);
+    return share === null || !hasMarks ? null : diverging(share, theme);
+  }
+  const value = slice[encoding];
+  return value === null || value === undefined ? null : viridis(value);
+}
+
+/** Draw a scale's strip, 128 by 8, as canvas. */
+function strip(canvas, colourAt) {
+  const context = canvas.getContext("2d");
+  for (let x = 0; x < canvas.width; x += 1) {
+    context.fillStyle = css(colourAt(x / (canvas.width - 1)));
+    context.fillRect(x, 0, 1, canvas.height);
+  }
+}
+
+/** Fill the legend's place. */
+export function drawLegend(place, encoding, { theme, hasMarks, threshold }) {
+  place.replaceChildren();
+  const words = document.createElement("span");
+  if (encoding === "slice") {
+    words.textContent = "Neighbouring slices differ in colour; colours mean nothing else.";
+    place.append(words);
+    return;
+  }
+  const canvas = document.createElement("canvas");
+  canvas.width = 128;
+  canvas.height = 8;
+  canvas.setAttribute("aria-hidden", "true");
+  const [low, high] = encoding === "spuriousness" ? ["● core 0", "1 spurious ▲"] : ["0 %", "100 %"];
+  strip(canvas, encoding === "spuriousness" ? (t) => diverging(t, theme) : viridis);
+  const ends = [low, high].map((text) => Object.assign(document.createElement("span"), { textContent: text }));
+  place.append(ends[0], canvas, ends[1]);
+  if (encoding === "spuriousness") {
+    words.textContent = hasMarks ? "solid: marked by a person; dashed: from other marks" : "Mark one slice, and scores spread.";
+    place.append(words);
+  } else if (encoding === "coherence" && threshold) {
+    words.textContent = `slices were split until each reached ${Number(threshold).toFixed(2)}`;
+    place.append(words);
+  }
+}

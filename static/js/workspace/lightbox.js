@@ -1,0 +1,104 @@
+/** One image large: the photo, and beside it the same with the highlight. */
+import { captionOf, drawOn } from "./pictures.js";
+import { send } from "./wire.js";
+
+export class Lightbox {
+  constructor(dialog, { store, model, onFlag }) {
+    Object.assign(this, { dialog, store, model, onFlag });
+    this.place = (name) => dialog.querySelector(`[data-${name}]`);
+    this.images = [];
+    this.at = 0;
+    this.place("light-under").addEventListener("load", () => this.draw());
+    for (const button of dialog.querySelectorAll("[data-light-step]")) {
+      button.addEventListener("click", () => this.step(Number(button.dataset.lightStep)));
+    }
+    this.place("flag").addEventListener("click", () => this.flag());
+    this.place("should-be").addEventListener("change", () => this.current?.flagged?.label_is_wrong && this.flag(true));
+    dialog.addEventListener("keydown", (event) => this.#key(event));
+    dialog.addEventListener("close", () => this.changed && this.onFlag());
+  }
+
+  get current() {
+    return this.images[this.at] ?? null;
+  }
+
+  open(images, at) {
+    this.images = images;
+    this.at = at;
+    this.changed = false;
+    this.place("should-be").replaceChildren(new Option("not said", ""), ...this.model.classes.map((name, i) => new Option(name, String(i))));
+    this.#show();
+    this.dialog.showModal();
+  }
+
+  step(by) {
+    const next = this.at + by;
+    if (next < 0 || next >= this.images.length) return;
+    this.at = next;
+    this.#show();
+  }
+
+  #show() {
+    const image = this.current;
+    this.place("light-title").textContent = `${image.name}, ${this.at + 1} of ${this.images.length}`;
+    this.place("light-photo").src = image.full;
+    this.place("light-photo").alt = `Photo: ${this.model.className(image.label)}`;
+    this.place("light-under").src = image.full;
+    this.place("light-words").textContent = captionOf(image, this.model);
+    this.place("light-status").textContent = "";
+    for (const button of this.dialog.querySelectorAll("[data-light-step]")) {
+      button.disabled = this.images[this.at + Number(button.dataset.lightStep)] === undefined;
+    }
+    this.#tellFlag();
+    this.draw();
+  }
+
+  #tellFlag() {
+    const flagged = this.current.flagged;
+    this.place("flag").setAttribute("aria-pressed", String(Boolean(flagged?.label_is_wrong)));
+    this.place("should-be").value = flagged?.should_be ?? "";
+  }
+
+  /** Draw the highlight as the overlay's controls say. */
+  draw() {
+    const image = this.current;
+    if (!image) return;
+    const under = this.place("light-under");
+    const canvas = this.place("light-heat");
+    if (under.naturalWidth) {
+      const longest = Math.max(under.naturalWidth, under.naturalHeight);
+      canvas.width = Math.round((448 * under.naturalWidth) / longest);
+      canvas.height = Math.round((448 * under.naturalHeight) / longest);
+    }
+    drawOn(canvas, image, this.store.state);
+    this.place("light-says").textContent = image.heat.dead ? "No positive attention" : this.store.state.shown ? "Where the model looks" : "Highlight is off (H)";
+  }
+
+  /** Say that the label is wrong, or take that back. */
+  async flag(isWrong = !this.current.flagged?.label_is_wrong) {
+    const image = this.current;
+    const chosen = this.place("should-be").value;
+    const flagged = { label_is_wrong: isWrong, should_be: isWrong && chosen !== "" ? Number(chosen) : null };
+    const status = this.place("light-status");
+    try {
+      await send(this.model.urls.flag, { index: image.index, ...flagged });
+    } catch (error) {
+      status.textContent = `Not saved. ${error.message}`;
+      return;
+    }
+    image.flagged = isWrong ? flagged : null;
+    this.changed = true;
+    status.textContent = isWrong ? "Saved: the label is wrong." : "Saved: the label stands.";
+    this.#tellFlag();
+  }
+
+  #key(event) {
+    if (event.target.matches("select, input")) return;
+    const steps = { ArrowLeft: -1, ArrowRight: 1 };
+    if (steps[event.key]) this.step(steps[event.key]);
+    else if (event.key === "f" && !this.place("flag").closest("[hidden]")) this.flag();
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+}

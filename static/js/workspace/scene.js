@@ -1,0 +1,91 @@
+/**
+ * The two layouts in drawing units: Map, where near means looked at alike, on one scale for both
+ * axes; and Even, an index of tiles of like size. The longer side measures 1000 units.
+ */
+import { boxOf, disc, inset, middleOf } from "./geometry.js";
+
+const LONGER_SIDE = 1000;
+const LEAST_RADIUS = 4;
+const MOST_STRETCH = 1.5;
+
+/**
+ * @typedef {object} Tile
+ * @property {[number, number][][]} rings Outline.
+ * @property {{x: number, y: number, width: number, height: number}} box
+ * @property {[number, number]} middle
+ * @property {[number, number]} corner Where its number is written.
+ */
+
+/** Lay the slices out; the index stretches a little towards the shape of its stage. */
+export function sceneOf(model, layout, shape = null) {
+  return layout === "map" ? mapScene(model) : evenScene(model, shape);
+}
+
+/** The way from plotted coordinates to drawing units. */
+export function frameOf(bounds) {
+  const [x0, y0, x1, y1] = bounds;
+  const scale = LONGER_SIDE / Math.max(x1 - x0, y1 - y0, 1e-9);
+  return { x0, y0, scale, width: Math.max((x1 - x0) * scale, 1), height: Math.max((y1 - y0) * scale, 1) };
+}
+
+function mapScene(model) {
+  const { x0, y0, scale, width, height } = frameOf(model.payload.bounds);
+  const place = ([x, y]) => [(x - x0) * scale, (y - y0) * scale];
+  const tiles = new Map();
+  for (const slice of model.slices) {
+    const { shape } = slice;
+    const round = (middle, radius) => disc(place(middle), Math.max(LEAST_RADIUS, radius * scale));
+    const rings = (shape.rings ?? []).map((ring) => ring.map(place));
+    for (const { middle, radius } of shape.discs ?? []) rings.push(round(middle, radius));
+    if (!rings.length) rings.push(round(shape.middle ?? slice.middle, shape.radius ?? 0));
+    tiles.set(slice.number, tileOf(rings));
+  }
+  return { layout: "map", width, height, tiles, isTrue: true };
+}
+
+function evenScene(model, shape) {
+  const made = model.payload.even_aspect || 1;
+  const aspect = shape ? Math.min(made * MOST_STRETCH, Math.max(made / MOST_STRETCH, shape)) : made;
+  const width = aspect >= 1 ? LONGER_SIDE : LONGER_SIDE * aspect;
+  const height = aspect >= 1 ? LONGER_SIDE / aspect : LONGER_SIDE;
+  const margin = Math.min(4, Math.max(0.6, 0.02 * Math.sqrt((width * height) / Math.max(1, model.slices.length))));
+  const tiles = new Map();
+  for (const slice of model.slices) {
+    const ring = slice.tile.map(([x, y]) => [x * width, y * height]);
+    const shrunk = inset(ring, margin);
+    tiles.set(slice.number, tileOf([shrunk.length > 2 ? shrunk : ring]));
+  }
+  return { layout: "even", width, height, tiles, isTrue: false };
+}
+
+/** @returns {Tile} */
+function tileOf(rings) {
+  const largest = rings.reduce((best, ring) => (boxArea(ring) > boxArea(best) ? ring : best));
+  const middle = middleOf(largest);
+  const top = largest.reduce((best, [x, y]) => (x + 1.6 * y < best[0] + 1.6 * best[1] ? [x, y] : best));
+  const corner = [top[0] + (middle[0] - top[0]) * 0.12, top[1] + (middle[1] - top[1]) * 0.12];
+  return { rings, box: boxOf(rings), middle, corner };
+}
+
+function boxArea(ring) {
+  const { width, height } = boxOf([ring]);
+  return width * height;
+}
+
+/** The median of the tiles' shorter sides, in drawing units. */
+export function medianSide(scene) {
+  const sides = [...scene.tiles.values()].map(({ box }) => Math.min(box.width, box.height)).sort((a, b) => a - b);
+  return sides.length ? sides[sides.length >> 1] : 0;
+}
+
+/** How a scene fits a stage: scale and offset in pixels. */
+export function fitted(scene, width, height, margin = 14) {
+  const k = Math.max(1e-3, Math.min((width - 2 * margin) / scene.width, (height - 2 * margin) / scene.height));
+  return { k, x: (width - scene.width * k) / 2, y: (height - scene.height * k) / 2 };
+}
+
+/** Zoom about a place of the stage, within limits. */
+export function zoomed(view, factor, x, y, fit) {
+  const k = Math.min(fit.k * 60, Math.max(fit.k * 0.4, view.k * factor));
+  return { k, x: x - ((x - view.x) * k) / view.k, y: y - ((y - view.y) * k) / view.k };
+}
