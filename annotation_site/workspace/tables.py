@@ -1,6 +1,5 @@
 """The tables that can be taken away: slices, images, marks, the log; and what run they are of."""
 
-import csv
 import io
 import json
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ from annotation_site.workspace.marking import image_scores_of, mark_rows, marks_
 from annotation_site.workspace.models import LabelFlag, Workspace
 from annotation_site.workspace.payload import run_id
 from annotation_site.workspace.versions import version_of
+from engine.data.csv_text import csv_writer
 
 SCHEMA_VERSION = 1
 BATCH = 2_000
@@ -151,7 +151,7 @@ def as_csv(name: str, rows: Iterator[Row]) -> Iterator[str]:
     """Write a table as CSV, in pieces; text that a spreadsheet might run is guarded."""
     writers = [WRITERS[column.kind] for column in COLUMNS[name]]
     out = io.StringIO(newline="")
-    writer = csv.writer(out, lineterminator="\r\n")
+    writer = csv_writer(out)
     writer.writerow([column.name for column in COLUMNS[name]])
     for n, row in enumerate(rows, start=1):
         writer.writerow([write(value) for write, value in zip(writers, row, strict=True)])

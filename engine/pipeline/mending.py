@@ -5,7 +5,6 @@ labels differ. Judged with noise off the core and on it: by true regions where t
 them, else by the attention, turned round in spurious slices, and then called estimated.
 """
 
-import csv
 import io
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -19,6 +18,7 @@ from jaxtyping import Bool, Float32, Int
 from PIL import Image
 
 from engine.attention.presets import check_range
+from engine.data.csv_text import csv_writer
 from engine.data.images import image_batches
 from engine.data.manifest import ImageManifest, Split
 from engine.data.regions import object_region
@@ -276,7 +276,7 @@ def write_noise(
     std = np.array(seen.std, dtype=np.float32)[:, None, None]
     seed = integer_seed(run.config.seed, "corruption of slices")
     table = io.StringIO(newline="")
-    lines = csv.writer(table, lineterminator="\r\n")
+    lines = csv_writer(table)
     lines.writerow(["row", "mask", "noisy", *order.about])
     done = 0
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
