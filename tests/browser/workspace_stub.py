@@ -144,7 +144,10 @@ class _Handler(BaseHTTPRequestHandler):
             same = int(query.get("since", ["-1"])[0]) == world.revision
             self._give("", status=204) if same else self._json(world.told())
         elif path == "/w/jobs/":
-            self._json({"jobs": [], "pictures": {}})
+            jobs = [world.job] if world.job else []
+            there = range(1, world.n_slices + 1) if not world.bare else ()
+            pictures = {str(number): f"/w/pictures/{number}.svg" for number in there}
+            self._json({"jobs": jobs, "pictures": pictures})
         elif match := re.fullmatch(r"/w/slices/(\d+)/images/", path):
             self._json(world.listed(int(match.group(1)), query))
         elif path == "/w/images/":
@@ -165,6 +168,8 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if name == "marks":
             world.mark(body)
+        elif name == "pictures":
+            world.job = {"state": "running", "stage": "Finding pictures", "done": 3, "total": 24}
         elif name == "undo" and world.done:
             world.back()
         elif name == "redo" and world.undone:

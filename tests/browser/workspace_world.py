@@ -26,6 +26,7 @@ class World:
     fail: set[str] = field(default_factory=set)
     bare: bool = False
     slow: float = 0
+    job: dict[str, Any] | None = None
     revision: int = 0
     done: list[tuple[str, dict[int, Any]]] = field(default_factory=list)
     undone: list[tuple[str, dict[int, Any]]] = field(default_factory=list)

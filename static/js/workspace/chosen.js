@@ -53,9 +53,14 @@ export class Chosen {
     if (!this.mask && how === "replace") this.notices.toast("No image lies inside.");
   }
 
-  clear() {
+  /** Let go without a word, as when there are other slices. */
+  forget() {
     this.mask = null;
     this.refresh();
+  }
+
+  clear() {
+    this.forget();
     if (this.detail.rows) this.detail.showRows(null);
   }
 
@@ -95,7 +100,7 @@ export class Chosen {
 
   async #save(name) {
     const members = indicesOf(this.mask);
-    if (await this.marking.change({ kind: "lasso", name, members }, savedSliceWords(name, members.length))) this.clear();
+    await this.marking.change({ kind: "lasso", name, members }, savedSliceWords(name, members.length));
   }
 }
 

@@ -89,6 +89,7 @@ export class Dialogs {
   #tellExports() {
     const place = this.root.querySelector("[data-exports]");
     const given = this.model.urls.export;
+    if (!given) return;
     const link = (file, words) => Object.assign(document.createElement("a"), { href: given.replace("slices.csv", file), textContent: words, download: "" });
     const kinds = { slices: "Slices with their measures and marks", images: "Images with slice and score", marks: "Marks", log: "History" };
     place.replaceChildren(

@@ -132,3 +132,14 @@ export function nextTowards(from, places, [dx, dy]) {
   });
   return best;
 }
+
+/** Where a ring begins and ends along a level line; null if the line misses it. */
+export function chordOf(ring, y) {
+  const at = [];
+  for (let i = 0; i < ring.length; i += 1) {
+    const [ax, ay] = ring[i];
+    const [bx, by] = ring[(i + 1) % ring.length];
+    if (ay > y !== by > y) at.push(ax + ((y - ay) / (by - ay)) * (bx - ax));
+  }
+  return at.length ? [Math.min(...at), Math.max(...at)] : null;
+}

@@ -86,7 +86,7 @@ function start(payload) {
   const dialogs = new Dialogs(root, { ...parts, marking });
   const chosen = new Chosen(root, { ...parts, stage, detail, marking, dialogs });
   const making = new Making(root, {
-    model,
+    ...parts,
     onPictures: () => {
       stage.rebuild();
       matrix.refresh();
@@ -107,11 +107,14 @@ function start(payload) {
   async function renewed(next) {
     model.takePayload(next);
     lists.forget();
-    chosen.clear();
     model.takeColumns(null);
-    if (!model.byNumber.has(store.state.slice)) store.set({ slice: null, also: [] }, { history: "replace" });
+    chosen.forget();
+    detail.rows = null;
     table.rebuild();
     stage.rebuild();
+    const { slice, also } = store.state;
+    const left = also.filter((number) => model.byNumber.has(number));
+    store.set({ slice: model.byNumber.has(slice) ? slice : null, also: left, page: 1 }, { history: "replace" });
     told();
     detail.load();
     making.tell();

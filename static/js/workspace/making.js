@@ -5,30 +5,37 @@ const EVERY = 2000;
 const ACTIVE = ["queued", "running"];
 
 export class Making {
-  constructor(root, { model, onPictures }) {
-    Object.assign(this, { root, model, onPictures });
+  constructor(root, { model, notices, isLead, onPictures }) {
+    Object.assign(this, { root, model, notices, isLead, onPictures });
     this.button = root.querySelector("[data-make-pictures]");
     this.button?.addEventListener("click", () => this.begin());
     this.tell();
-    if (model.slices.some(({ picture }) => !picture)) this.follow();
+    if (this.missing) this.follow();
   }
 
-  tell(words = null) {
-    const missing = this.model.slices.filter(({ picture }) => !picture).length;
-    if (this.button) this.button.disabled = !missing;
+  get missing() {
+    return this.model.slices.filter(({ picture }) => !picture).length;
+  }
+
+  /** Say how many are missing, above the mosaic and in the dialog, or what a job is doing. */
+  tell(words = null, isActive = false) {
+    const { missing } = this;
+    if (this.button) this.button.disabled = !missing || isActive;
+    const said = words ?? (missing ? `${missing} of ${this.model.slices.length} slices have no picture yet.` : "Every slice has its picture.");
     const place = this.root.querySelector("[data-pictures-say]");
-    if (place) place.textContent = words ?? (missing ? `${missing} of ${this.model.slices.length} slices have no picture yet.` : "Every slice has its picture.");
+    if (place) place.textContent = said;
+    if (!missing) this.notices.unband("pictures");
+    else if (isActive || !this.isLead) this.notices.band("pictures", isActive ? `Pictures of the slices: ${said}` : said, { kind: "info" });
+    else this.notices.band("pictures", said, { kind: "info", verb: "Make the pictures", act: () => this.begin() });
   }
 
   async begin() {
-    this.button.disabled = true;
+    this.tell("the job waits in the queue", true);
     try {
       await send(this.model.urls.pictures, {});
-      this.tell("The job waits in the queue.");
       this.follow();
     } catch (error) {
       this.tell(error.message);
-      this.button.disabled = false;
     }
   }
 
@@ -39,25 +46,29 @@ export class Making {
     try {
       found = await read(this.model.urls.jobs);
     } catch (error) {
-      if (!error.offline) return;
-      this.timer = setTimeout(() => this.follow(), 5 * EVERY);
+      if (error.offline) this.timer = setTimeout(() => this.follow(), 5 * EVERY);
+      else this.tell(error.message);
       return;
     }
+    this.#take(found.pictures ?? {});
+    const active = found.jobs.find(({ state }) => ACTIVE.includes(state));
+    const failed = found.jobs.find(({ state }) => state === "failed");
+    if (active) {
+      this.tell(`${active.stage || "waiting in the queue"}${active.total ? `, ${active.done} of ${active.total}` : ""}`, true);
+      this.timer = setTimeout(() => this.follow(), EVERY);
+    } else {
+      this.tell(failed?.error ? `The last job failed: ${failed.error}` : null);
+    }
+  }
+
+  #take(pictures) {
     let came = 0;
     for (const slice of this.model.slices) {
-      const url = found.pictures?.[slice.number];
+      const url = pictures[slice.number];
       if (!url || slice.picture === url) continue;
       slice.picture = url;
       came += 1;
     }
     if (came) this.onPictures();
-    const active = found.jobs.find(({ state }) => ACTIVE.includes(state));
-    const failed = found.jobs.find(({ state }) => state === "failed");
-    if (active) {
-      this.tell(`${active.stage || "Waiting in the queue"}${active.total ? `: ${active.done} of ${active.total}` : ""}`);
-      this.timer = setTimeout(() => this.follow(), EVERY);
-    } else {
-      this.tell(failed?.error ? `The last job failed: ${failed.error}` : null);
-    }
   }
 }

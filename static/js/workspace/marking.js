@@ -3,7 +3,7 @@
  * answers, and asks again every few seconds.
  */
 import { images, KINDS } from "./model.js";
-import { read, send } from "./wire.js";
+import { read, send, WireError } from "./wire.js";
 
 const EVERY = 5000;
 const MOST_TOLD = 6;
@@ -103,6 +103,11 @@ export class Marking {
   }
 
   #failed(error, onClash) {
+    if (!(error instanceof WireError)) {
+      reportError(error);
+      this.notices.toast("The page went wrong. Reload it to see what was saved.", { isBad: true });
+      return false;
+    }
     if (error.status === 409 && error.state) this.onState(this.model.takeState(error.state));
     if (error.status === 409 && onClash) this.notices.toast(error.message, { verb: "Mark all the same", act: onClash, isBad: true });
     else this.notices.toast(`Not saved. ${error.message}`, { isBad: true });

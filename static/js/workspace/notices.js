@@ -51,6 +51,11 @@ export class Notices {
 
   /** Put a band above the workspace, once per name. */
   band(name, words, { kind = "warn", verb = null, act = null } = {}) {
+    const old = this.kept.get(name);
+    if (old && !verb && !old.querySelector("button")) {
+      old.querySelector("p").textContent = words;
+      return;
+    }
     this.unband(name);
     const band = Object.assign(document.createElement("div"), { className: `notice notice--${kind} ws-band` });
     band.setAttribute("role", kind === "bad" ? "alert" : "status");

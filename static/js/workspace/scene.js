@@ -2,11 +2,13 @@
  * The two layouts in drawing units: Map, where near means looked at alike, on one scale for both
  * axes; and Even, an index of tiles of like size. The longer side measures 1000 units.
  */
-import { boxOf, disc, inset, middleOf } from "./geometry.js";
+import { boxOf, chordOf, disc, inset, middleOf } from "./geometry.js";
 
 const LONGER_SIDE = 1000;
 const LEAST_RADIUS = 4;
 const MOST_STRETCH = 1.5;
+const DEPTHS = [0.02, 0.08, 0.14, 0.2, 0.26];
+const ROOM = 0.45;
 
 /**
  * @typedef {object} Tile
@@ -62,9 +64,21 @@ function evenScene(model, shape) {
 function tileOf(rings) {
   const largest = rings.reduce((best, ring) => (boxArea(ring) > boxArea(best) ? ring : best));
   const middle = middleOf(largest);
-  const top = largest.reduce((best, [x, y]) => (x + 1.6 * y < best[0] + 1.6 * best[1] ? [x, y] : best));
-  const corner = [top[0] + (middle[0] - top[0]) * 0.12, top[1] + (middle[1] - top[1]) * 0.12];
-  return { rings, box: boxOf(rings), middle, corner };
+  return { rings, box: boxOf(rings), middle, corner: cornerOf(largest) };
+}
+
+/** As far up and left as there is room for a number. */
+function cornerOf(ring) {
+  const box = boxOf([ring]);
+  let corner = [box.x, box.y];
+  for (const depth of DEPTHS) {
+    const y = box.y + depth * box.height;
+    const chord = chordOf(ring, y);
+    if (!chord) continue;
+    corner = [chord[0], y];
+    if (chord[1] - chord[0] >= ROOM * box.width) break;
+  }
+  return corner;
 }
 
 function boxArea(ring) {

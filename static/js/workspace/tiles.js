@@ -138,6 +138,7 @@ export class Tiles {
       part.group.classList.toggle("is-bare", side >= PICTURE_FROM && !part.slice.picture);
     }
     part.label.classList.toggle("is-hidden", side < LABEL_FROM);
+    part.label.classList.toggle("is-plain", isSmall);
     if (!isSmall && isSeen && !part.image.hasAttribute("href")) part.image.setAttribute("href", part.slice.picture);
   }
 }
