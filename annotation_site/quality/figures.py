@@ -134,13 +134,18 @@ class Study:
         return (*self.collected.stamp, self.standing.version)
 
 
-def study_of(round_: Round, version: int | None = None) -> Study:
+def study_of(round_: Round, version: int | None = None, *, head: int | None = None) -> Study:
     """Read a round under a version of its ledger; the present one where none is given.
 
     Three queries while no answer has come since the last time.
+
+    Args:
+        round_: The round.
+        version: Of its ledger.
+        head: The ledger's present version, where the caller has it.
     """
     stamp = stamp_of(round_)
-    head = head_of(round_)
+    head = head_of(round_) if head is None else head
     at = head if version is None else min(max(version, 0), head)
     standing = (
         standing_at(round_, at)

@@ -13,10 +13,11 @@ from django.views.decorators.http import require_safe
 from annotation_site.accounts.requests import SignedInRequest
 from annotation_site.annotation.models import RoundState
 from annotation_site.quality import drawings, flags, itemlines, ledger
-from annotation_site.quality.figures import Study, items_of, overview_of, study_of
+from annotation_site.quality.figures import Study, items_of, overview_of
 from annotation_site.quality.headline import column_name, lines_of, time_cells
 from annotation_site.quality.looks import is_contested, is_unveiled
 from annotation_site.quality.reading import Reading, page_number, reading_of
+from annotation_site.quality.recent import Recent, recent_study
 from annotation_site.quality.rulebook import rules_of
 from annotation_site.quality.rules import Finding, Rules, findings
 
@@ -31,13 +32,14 @@ N_CONTESTED = 8
 def dashboard(request: SignedInRequest, public_id: str) -> HttpResponse:
     """Show a round's figures, its annotators, what the rules find, and its contested images."""
     reading = reading_of(request, public_id)
-    study = study_of(reading.round, reading.version)
+    recent = recent_study(reading.round, reading.version)
+    study = recent.study
     rule_set, rules = rules_of(reading.round)
     lines = flags.lines_of(study, rules)
     sort = request.GET.get("sort", "come")
     page = Paginator(flags.in_order(lines, sort), A_PAGE).get_page(page_number(request))
     items = items_of(study)
-    context = _live(reading, study, rules) | {
+    context = _live(reading, recent, rules) | {
         "project": reading.round.project,
         "is_lead": reading.is_lead,
         "rule_set": rule_set,
@@ -62,10 +64,10 @@ def dashboard(request: SignedInRequest, public_id: str) -> HttpResponse:
 def live(request: SignedInRequest, public_id: str) -> HttpResponse:
     """Give the polled part; 204 where nothing has moved since the page was drawn."""
     reading = reading_of(request, public_id)
-    study = study_of(reading.round, reading.version)
-    if request.GET.get("since") == _stamp(study):
+    recent = recent_study(reading.round, reading.version)
+    if request.GET.get("since") == _stamp(recent.study):
         return HttpResponse(status=204)
-    context = _live(reading, study, rules_of(reading.round)[1])
+    context = _live(reading, recent, rules_of(reading.round)[1])
     return render(request, "quality/_live.html", context)
 
 
@@ -73,12 +75,13 @@ def _stamp(study: Study) -> str:
     return "-".join(str(part) for part in (*study.stamp, study.head, study.round.state))
 
 
-def _live(reading: Reading, study: Study, rules: Rules) -> dict[str, Any]:
+def _live(reading: Reading, recent: Recent, rules: Rules) -> dict[str, Any]:
     """Give what the polled part shows: figures side by side, times, distributions."""
+    study = recent.study
     beside = reading.beside if reading.beside is not None else 0
     studies = [study]
     if study.standing.version and beside != study.standing.version:
-        studies.insert(0, study_of(reading.round, beside))
+        studies.insert(0, recent_study(reading.round, beside).study)
     overviews = [overview_of(each) for each in studies]
     shown = overviews[-1]
     return {
@@ -86,6 +89,7 @@ def _live(reading: Reading, study: Study, rules: Rules) -> dict[str, Any]:
         "study": study,
         "version": study.standing.version,
         "stamp": _stamp(study),
+        "age": round(recent.age),
         "is_live": reading.round.state == RoundState.OPEN,
         "columns": [column_name(each.version, study.head) for each in overviews],
         "headline": lines_of(overviews),
@@ -140,7 +144,7 @@ def person(request: SignedInRequest, public_id: str, sitting_id: str) -> HttpRes
     sitting = ledger.sitting_of(reading.round, sitting_id)
     if sitting is None:
         raise Http404("no such annotator")
-    study = study_of(reading.round, reading.version)
+    study = recent_study(reading.round, reading.version).study
     _, rules = rules_of(reading.round)
     line = next((a for a in flags.lines_of(study, rules) if a.sitting_id == sitting.pk), None)
     context: dict[str, Any] = {
@@ -174,7 +178,7 @@ def person(request: SignedInRequest, public_id: str, sitting_id: str) -> HttpRes
 def items(request: SignedInRequest, public_id: str) -> HttpResponse:
     """Show the images, most contested first; a lead's own look comes before the crowd's answers."""
     reading = reading_of(request, public_id)
-    study = study_of(reading.round, reading.version)
+    study = recent_study(reading.round, reading.version).study
     found = items_of(study)
     page = Paginator(range(len(found)), A_PAGE).get_page(page_number(request))
     is_veiled = reading.is_lead and not is_unveiled(reading.round, request.user)

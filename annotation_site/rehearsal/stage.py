@@ -21,12 +21,21 @@ from annotation_site.annotation.models import (
     RoundState,
     Task,
 )
-from annotation_site.projects.models import Dataset, Image, Membership, Project, Role
+from annotation_site.projects.models import (
+    Dataset,
+    Image,
+    Membership,
+    Project,
+    ReferenceModel,
+    Role,
+)
 
 SIDE = 7
 CLUSTERS = 24
 BATCH = 2_000
 PICTURE_SIDE = 224
+LINKS = 50_000
+"""Names that one file is given; file systems allow 65,000 or fewer."""
 
 
 def build_round(
@@ -63,6 +72,9 @@ def build_round(
         project=project, name="made up", class_names=["a", "b"], digest="0" * 64,
         n_images=n_images, frozen_at=timezone.now(),
     )  # fmt: skip
+    ReferenceModel.objects.create(
+        project=project, name="made up", architecture="gazecheck/small_cnn", ready_at=timezone.now()
+    )
     Image.objects.bulk_create(
         (
             Image(
@@ -105,10 +117,14 @@ def _grid(row: int) -> bytes:
 def _write_pictures(dataset: Dataset) -> None:
     folder = Path(settings.MEDIA_ROOT) / "pictures" / str(dataset.pk)
     folder.mkdir(parents=True)
-    first = folder / "picture"
     size = (PICTURE_SIDE, PICTURE_SIDE)
-    Picture.radial_gradient("L").resize(size).convert("RGB").save(first, "WEBP")
-    for public_id in dataset.images.values_list("public_id", flat=True):
+    picture = Picture.radial_gradient("L").resize(size).convert("RGB")
+    first = folder / "picture"
+    names = dataset.images.values_list("public_id", flat=True)
+    for number, public_id in enumerate(names.iterator(chunk_size=BATCH)):
+        if number % LINKS == 0:
+            first = folder / f"picture{number}"
+            picture.save(first, "WEBP")
         os.link(first, folder / f"{public_id}.webp")
 
 

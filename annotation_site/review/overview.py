@@ -9,9 +9,16 @@ from annotation_site.accounts.models import User
 from annotation_site.annotation.models import Assignment, AssignmentState, Round, Task, TaskRole
 from annotation_site.jobs.models import ACTIVE, BESIDE, Job, JobKind
 from annotation_site.projects.models import Dataset, Image, Project
+from annotation_site.quality.memory import Memory
 from annotation_site.review.models import RoundResult
 from annotation_site.review.stages import Facts, Standing, standing_of
+from annotation_site.web.lately import Lately
 
+LARGE = 50_000
+"""Answers wanted in a round from which on their number may be some seconds old."""
+_large: Lately[tuple[dict[int, int], dict[int, int]]] = Lately(seconds=10.0, most=64)
+_frozen = Memory(64)
+"""What is known of data sets that are frozen, and so does not change."""
 SPLITS = (("train", "Training"), ("val", "Validation"), ("test", "Test"))
 
 
@@ -95,7 +102,21 @@ def _telling_jobs(projects: Iterable[Project]) -> dict[int, Job]:
 
 
 def _answers(rounds: Iterable[Round]) -> tuple[dict[int, int], dict[int, int]]:
-    keys = [round_.pk for round_ in rounds]
+    """Count answers given and wanted; those of very large rounds may be some seconds old."""
+    asked = list(rounds)
+    small = [r.pk for r in asked if r.budget * r.redundancy < LARGE]
+    answered, wanted = _counted(small)
+    for round_ in asked:
+        if round_.pk in small:
+            continue
+        key = (round_.pk, round_.state)
+        found = _large.recall(key, lambda pk=round_.pk: _counted([pk]))  # type: ignore[misc]
+        answered |= found.value[0]
+        wanted |= found.value[1]
+    return answered, wanted
+
+
+def _counted(keys: Sequence[int]) -> tuple[dict[int, int], dict[int, int]]:
     answered = (
         Assignment.objects.filter(
             task__round__in=keys, task__role=TaskRole.QUERY, state=AssignmentState.ANSWERED
@@ -115,7 +136,14 @@ def _answers(rounds: Iterable[Round]) -> tuple[dict[int, int], dict[int, int]]:
 
 
 def class_counts(dataset: Dataset) -> list[ClassCounts]:
-    """Count a data set's images by class and split, in one query."""
+    """Count a data set's images by class and split, in one query; a frozen one's once a process."""
+    if dataset.frozen_at is None:
+        return _class_counts(dataset)
+    key = ("counts", dataset.pk, dataset.frozen_at, tuple(dataset.class_names))
+    return _frozen.recall(key, lambda: _class_counts(dataset))
+
+
+def _class_counts(dataset: Dataset) -> list[ClassCounts]:
     found = {
         (label, split): n
         for label, split, n in dataset.images.values_list("label", "split")
@@ -131,8 +159,13 @@ def class_counts(dataset: Dataset) -> list[ClassCounts]:
 
 def samples(dataset: Dataset, n: int) -> list[Image]:
     """Give training images, every class in its share, spread evenly over the manifest."""
-    rows = dataset.images.filter(~Q(grid_true=b""), split="train").order_by("label", "row")
-    keys = list(rows.values_list("pk", flat=True))
-    # the midpoints of n equal parts of the list, which is sorted by class
-    chosen = [keys[(2 * part + 1) * len(keys) // (2 * n)] for part in range(n)] if keys else []
+
+    def choose() -> list[int]:
+        rows = dataset.images.filter(~Q(grid_true=b""), split="train").order_by("label", "row")
+        keys = list(rows.values_list("pk", flat=True))
+        # the midpoints of n equal parts of the list, which is sorted by class
+        return [keys[(2 * part + 1) * len(keys) // (2 * n)] for part in range(n)] if keys else []
+
+    key = ("samples", dataset.pk, dataset.frozen_at, n)
+    chosen = choose() if dataset.frozen_at is None else _frozen.recall(key, choose)
     return list(dataset.images.filter(pk__in=chosen).order_by("label", "row"))

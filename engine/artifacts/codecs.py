@@ -6,6 +6,7 @@ dataclasses again can be stored; arrays come back memory-mapped and read-only.
 
 import dataclasses
 import enum
+import io
 import json
 import types
 import typing
@@ -32,9 +33,19 @@ def save(value: object, folder: Path) -> None:
     for field in dataclasses.fields(value):  # type: ignore[arg-type]
         content = getattr(value, field.name)
         if isinstance(content, np.ndarray):
-            _save_array(content, folder / f"{field.name}.npy")
+            save_array(content, folder / f"{field.name}.npy")
         else:
             plain[field.name] = to_json(content)
+    save_fields(plain, folder)
+
+
+def save_fields(plain: Mapping[str, Any], folder: Path) -> None:
+    """Write the fields of a dataclass that are no arrays.
+
+    Args:
+        plain: JSON values by the fields' names.
+        folder: Where to.
+    """
     text = json.dumps(plain, indent=1, sort_keys=True, allow_nan=False)
     (folder / _FIELDS).write_text(text + "\n")
 
@@ -53,13 +64,39 @@ class _Writer:
         return self._file.write(content)
 
 
-def _save_array(array: np.ndarray, path: Path) -> None:
+def save_array(array: np.ndarray, path: Path) -> None:
+    """Write an array as a .npy file.
+
+    Args:
+        array: The array; of no Python objects.
+        path: The file.
+    """
     with path.open("wb") as file:
         np.lib.format.write_array(
             _Writer(file),
             np.ascontiguousarray(array),
             allow_pickle=False,
         )
+
+
+def array_header(shape: tuple[int, ...], dtype: np.dtype[Any]) -> bytes:
+    """Give what stands in a .npy file before the numbers of an array in C order.
+
+    Args:
+        shape: Of the array.
+        dtype: Of its numbers.
+
+    Returns:
+        The bytes that `save_array` begins with.
+    """
+    header = io.BytesIO()
+    described = {
+        "descr": np.lib.format.dtype_to_descr(dtype),
+        "fortran_order": False,
+        "shape": shape,
+    }
+    np.lib.format.write_array_header_1_0(header, described)
+    return header.getvalue()
 
 
 def load(cls: type[T], folder: Path) -> T:

@@ -2,6 +2,7 @@
 
 objects/<kind>/<key>/        one artifact: artifact.json and its files
 objects/<kind>/.staging-*    unfinished; removed when its maker fails, or by `collect_garbage`
+objects/<kind>/.unfinished-* likewise, but kept when its maker is stopped: its next maker goes on there
 locks/<key>                  held while an artifact is being made; the kernel frees it
 refs/<name>                  a text file with a key
 """
@@ -27,6 +28,8 @@ from engine.errors import ArtifactCorrupt, ArtifactMissing, InvalidInput, OutOfS
 
 _META = "artifact.json"
 _STAGING = ".staging-"
+_UNFINISHED = ".unfinished-"
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 _STALE_AFTER_SECONDS = 24 * 3600
 
 
@@ -66,7 +69,7 @@ def full_disk_explained(place: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+        if error.errno not in _FULL:
             raise
         msg = (
             f"no space left on the disk of {place}; finished stages are kept and nothing "
@@ -128,6 +131,7 @@ class ArtifactStore:
         recipe: Recipe,
         write: Callable[[Path], None],
         *,
+        resumable: bool = False,
         while_waiting: Callable[[], None] = lambda: None,
     ) -> Artifact:
         """Make an artifact once, whole.
@@ -137,6 +141,9 @@ class ArtifactStore:
         Args:
             recipe: How it is made.
             write: Called with an empty folder; writes the artifact's files into it.
+            resumable: `write` can go on where it was stopped or killed: its folder may hold what
+                it wrote before. Only a full disk has it removed. Files whose names begin with a
+                dot are its notes, and no part of the artifact.
             while_waiting: Called about twice a second while another process is at it; may raise.
 
         Returns:
@@ -147,17 +154,25 @@ class ArtifactStore:
         """
         with full_disk_explained(self.root), self._lock(recipe.key, while_waiting):
             if not self.has(recipe):
-                self._write_whole(recipe, write)
+                self._write_whole(recipe, write, resumable=resumable)
         return self.open(recipe.kind, recipe.key)
 
-    def _write_whole(self, recipe: Recipe, write: Callable[[Path], None]) -> None:
+    def _write_whole(
+        self, recipe: Recipe, write: Callable[[Path], None], *, resumable: bool
+    ) -> None:
         target = self.folder(recipe.kind, recipe.key)
         target.parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=target.parent))
+        if resumable:
+            staging = target.with_name(f"{_UNFINISHED}{recipe.key}")
+            staging.mkdir(exist_ok=True)
+            (staging / _META).unlink(missing_ok=True)
+        else:
+            staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=target.parent))
         started = time.monotonic()
         try:
             write(staging)
-            files = sorted(path for path in staging.rglob("*") if path.is_file())
+            written = sorted(path for path in staging.rglob("*") if path.is_file())
+            files = [path for path in written if not path.name.startswith(".")]
             meta = recipe.as_json() | {
                 "key": recipe.key,
                 "files": {
@@ -174,11 +189,15 @@ class ArtifactStore:
             (staging / _META).write_text(json.dumps(meta, indent=1, sort_keys=True) + "\n")
             for path in (*files, staging / _META):
                 _fsync(path)
+            for note in set(written).difference(files):
+                note.unlink()
             staging.chmod(0o755)
             staging.rename(target)
             _fsync(target.parent)
-        except BaseException:
-            shutil.rmtree(staging, ignore_errors=True)
+        except BaseException as error:
+            is_full = isinstance(error, OSError) and error.errno in _FULL
+            if is_full or not (resumable and any(staging.iterdir())):
+                shutil.rmtree(staging, ignore_errors=True)
             raise
 
     @contextlib.contextmanager
@@ -200,6 +219,7 @@ class ArtifactStore:
         found = [
             self.open(path.parent.parent.name, path.parent.name)
             for path in (self.root / "objects").glob(f"*/*/{_META}")
+            if not path.parent.name.startswith(".")
         ]
         return sorted(found, key=lambda artifact: (artifact.meta["created_at"], artifact.key))
 
@@ -246,10 +266,11 @@ class ArtifactStore:
             The number of folders removed.
         """
         limit = time.time() - _STALE_AFTER_SECONDS
+        objects = self.root / "objects"
         stale = [
             path
-            for path in (self.root / "objects").glob(f"*/{_STAGING}*")
-            if path.stat().st_mtime < limit
+            for path in (*objects.glob(f"*/{_STAGING}*"), *objects.glob(f"*/{_UNFINISHED}*"))
+            if max(p.stat().st_mtime for p in (path, *path.iterdir())) < limit
         ]
         for path in stale:
             shutil.rmtree(path, ignore_errors=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.spatial.distance import cdist
-from sklearn.cluster import KMeans
+from sklearn.cluster import KMeans, MiniBatchKMeans
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
@@ -14,6 +14,9 @@ from engine.errors import InvalidInput
 
 _MANY_ROWS = 20_000
 """From here on k-means starts three times instead of ten: the starts hardly differ by then."""
+MINI_BATCH_FROM = 50_000
+"""From here on k-means looks at random parts of so many points as it fits (Sculley, 2010)."""
+_BATCH = 8_192
 
 _MEDOID_SAMPLE = 8_000
 _MEDOID_STEPS = 100
@@ -38,7 +41,9 @@ def k_means(points: Float[np.ndarray, "n d"], n_clusters: int, *, seed: int) -> 
     """Cluster points by k-means, started several times by k-means++.
 
     One thread is used, because scikit-learn adds partial sums in the order in which threads
-    finish. Fewer clusters come back where there are fewer distinct points than clusters.
+    finish. Fewer clusters come back where there are fewer distinct points than clusters. Of more
+    than `MINI_BATCH_FROM` points the centres are found by mini-batches; every point is then given
+    to its nearest centre, as always.
 
     Args:
         points: Coordinates, finite, at least one row.
@@ -66,8 +71,14 @@ def k_means(points: Float[np.ndarray, "n d"], n_clusters: int, *, seed: int) -> 
     with threadpool_limits(limits=1), warnings.catch_warnings():
         # points nearer than rounding count as distinct here, but not there
         warnings.simplefilter("ignore", ConvergenceWarning)
-        fitted = KMeans(n_clusters, n_init=starts, random_state=seed).fit(exact)
-    return _of_labels(exact, fitted.labels_)
+        if len(exact) > MINI_BATCH_FROM:
+            method = MiniBatchKMeans(
+                n_clusters, n_init=starts, batch_size=_BATCH, random_state=seed
+            )
+        else:
+            method = KMeans(n_clusters, n_init=starts, random_state=seed)
+        labels = method.fit(exact).labels_
+    return _of_labels(exact, labels)
 
 
 def _of_labels(points: Float[np.ndarray, "n d"], labels: Int[np.ndarray, " n"]) -> Clustering:

@@ -1,8 +1,8 @@
 """One pass over the pictures: everything that later stages need from the network."""
 
 import copy
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,11 +15,11 @@ from engine.attention.pooling import (
     attention_weights,
     environment_weights,
 )
-from engine.attention.prefetching import fetched_ahead
+from engine.attention.prefetching import batches_ahead
+from engine.attention.shards import Shard, rows_in, shards_of
 from engine.attribution.method import grid_method
 from engine.attribution.observation import Observation, Observer
 from engine.attribution.scaling import is_dead
-from engine.data.images import image_batches
 from engine.data.manifest import ImageManifest
 from engine.errors import InvalidInput, ModelMismatch, UnknownOption
 from engine.models.classifier import Classifier, check_classes
@@ -151,14 +151,60 @@ def extract(
     References:
         SLIM (ECCV 2024), section 3: F_A and its inverse-weighted counterpart, true class.
     """
+    rows = np.arange(len(manifest), dtype=np.int64)
+    arrays: dict[str, np.ndarray] = {}
+    for shard, given in extract_shards(
+        manifest,
+        classifier,
+        config,
+        shards_of(len(manifest), config.batch_size),
+        device=device,
+        on_progress=on_progress,
+    ):
+        arrays = arrays or _empty_like(given, len(rows))
+        for name, values in given.items():
+            arrays[name][shard.start : shard.stop] = values
+    return Extraction(rows=rows, **arrays)
+
+
+def extract_shards(
+    manifest: ImageManifest,
+    classifier: Classifier,
+    config: ExtractionConfig,
+    shards: Sequence[Shard],
+    *,
+    device: str = "cpu",
+    on_progress: Progress = ignore_progress,
+) -> Iterator[tuple[Shard, dict[str, np.ndarray]]]:
+    """Run a classifier over some shards of a manifest, and give each as soon as it is done.
+
+    No more than one shard is held. Pictures of the next batches, also of the next shard, are
+    decoded while the network computes.
+
+    Args:
+        manifest: The pictures; its labels are the true classes.
+        classifier: The network; it is left as found, also where it lives.
+        config: How the pass is made.
+        shards: From `shards_of` with the batch size of `config`, in their order.
+        device: Where to compute, as torch names it.
+        on_progress: Called with (pictures done, pictures of these shards) after each batch.
+
+    Yields:
+        A shard, and its part of what an `Extraction` holds, by the names of its attributes.
+
+    Raises:
+        ModelMismatch: If the classifier's classes are not the manifest's.
+        ManifestError: If a picture cannot be decoded; names row and path.
+        InvalidInput: If the target layer gives no feature map.
+    """
     if classifier.class_names != manifest.class_names:
         raise ModelMismatch(
             f"the classifier's classes are {', '.join(classifier.class_names)}, the manifest's "
             f"are {', '.join(manifest.class_names)}; use a classifier trained on these classes, "
             "in this order"
         )
-    rows = np.arange(len(manifest), dtype=np.int64)
-    batches = image_batches(
+    rows = rows_in(shards)
+    ready = batches_ahead(
         manifest,
         rows,
         classifier.preprocessing,
@@ -166,17 +212,21 @@ def extract(
         workers=config.workers,
     )
     done = 0
-    arrays: dict[str, np.ndarray] = {}
-    ready = batches if config.workers else fetched_ahead(batches)
-    with ready_to_extract(classifier, config, torch.device(device)) as observe:
-        for images, labels, _ in ready:
-            given = extract_batch(observe, images, labels, config, classifier.class_names)
-            arrays = arrays or _empty_like(given, len(rows))
-            for name, values in given.items():
-                arrays[name][done : done + len(labels)] = values.cpu().numpy()
-            done += len(labels)
-            on_progress(done, len(rows))
-    return Extraction(rows=rows, **arrays)
+    with ready_to_extract(classifier, config, torch.device(device)) as observe, closing(ready):
+        for shard in shards:
+            arrays: dict[str, np.ndarray] = {}
+            filled = 0
+            while filled < len(shard):
+                images, labels, _ = next(ready)
+                seen = extract_batch(observe, images, labels, config, classifier.class_names)
+                given = {name: values.cpu().numpy() for name, values in seen.items()}
+                arrays = arrays or _empty_like(given, len(shard))
+                for name, values in given.items():
+                    arrays[name][filled : filled + len(labels)] = values
+                filled += len(labels)
+                done += len(labels)
+                on_progress(done, len(rows))
+            yield shard, arrays
 
 
 @contextmanager
@@ -254,8 +304,9 @@ def extract_batch(
     }
 
 
-def _empty_like(given: dict[str, torch.Tensor], n_rows: int) -> dict[str, np.ndarray]:
+def _empty_like(given: Mapping[str, np.ndarray], n_rows: int) -> dict[str, np.ndarray]:
+    """Make room for so many rows of arrays like these."""
     return {
-        name: np.empty((n_rows, *values.shape[1:]), dtype=values.cpu().numpy().dtype)
+        name: np.empty((n_rows, *values.shape[1:]), dtype=values.dtype)
         for name, values in given.items()
     }

@@ -4,18 +4,19 @@ Heads on one frozen backbone share every activation, so that one forward pass se
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from jaxtyping import Float, Float32, Int, Int64
 
 from engine.attention.extraction import ExtractionConfig
+from engine.attention.prefetching import batches_ahead
 from engine.attribution.grad_cam import GradCam
 from engine.attribution.gradient_cam import GradientCam
 from engine.attribution.method import grid_method
 from engine.attribution.observation import ForwardPass, forward_passes
-from engine.data.images import image_batches
 from engine.data.manifest import ImageManifest
 from engine.errors import InvalidInput, ModelMismatch
 from engine.models.classifier import Classifier, head_of
@@ -28,6 +29,26 @@ class LinearHead:
 
     weight: Float[np.ndarray, "c d"]
     bias: Float[np.ndarray, " c"]
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Filled:
+    """An array that is filled batch by batch, so that nothing is held twice."""
+
+    n_rows: int
+    axis: int
+    values: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
+    done: int = 0
+
+    def take(self, batch: torch.Tensor) -> None:
+        part = batch.cpu().numpy()
+        if not self.done:
+            shape = list(part.shape)
+            shape[self.axis] = self.n_rows
+            self.values = np.empty(shape, dtype=part.dtype)
+        place = (slice(None),) * self.axis
+        self.values[(*place, slice(self.done, self.done + part.shape[self.axis]))] = part
+        self.done += part.shape[self.axis]
 
 
 def _passes(
@@ -43,15 +64,15 @@ def _passes(
 ) -> None:
     """Run the network over some rows and hand each batch's forward pass to `take`."""
     module = classifier.module.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    batches = image_batches(
+    batches = batches_ahead(
         manifest,
-        rows.astype(np.int64),
+        rows,
         classifier.preprocessing,
         batch_size=config.batch_size,
         workers=config.workers,
     )
     done = 0
-    with forward_passes(classifier, differentiated=differentiated) as run:
+    with forward_passes(classifier, differentiated=differentiated) as run, closing(batches):
         assert module is classifier.module  # `to` moves a module in place
         for batch in batches:
             images = batch.images.to(device, memory_format=torch.channels_last)
@@ -88,17 +109,17 @@ def head_features(
     Raises:
         ManifestError: A picture cannot be read.
     """
-    found: list[np.ndarray] = []
+    found = _Filled(n_rows=len(rows), axis=0)
     _passes(
         manifest,
         classifier,
         rows,
         config,
-        lambda seen: found.append(seen.features.cpu().numpy()),
+        lambda seen: found.take(seen.features),
         on_progress,
         device,
     )
-    return np.concatenate(found).astype(np.float32)
+    return found.values.astype(np.float32, copy=False)
 
 
 def class_maps_under_heads(
@@ -133,6 +154,44 @@ def class_maps_under_heads(
         InvalidInput: The method makes its maps of no gradient.
         ManifestError: A picture cannot be read.
     """
+    return _under_heads(
+        manifest, classifier, heads, rows, config, on_progress, device, only_predicted=False
+    )
+
+
+def _under_heads(
+    manifest: ImageManifest,
+    classifier: Classifier,
+    heads: Sequence[LinearHead],
+    rows: Int[np.ndarray, " m"],
+    config: ExtractionConfig,
+    on_progress: Progress,
+    device: str,
+    *,
+    only_predicted: bool,
+) -> tuple[Int64[np.ndarray, "r m"], np.ndarray]:
+    """Give predictions, and the maps of every class or of the predicted one alone."""
+    method = _method_under_heads(classifier, config)
+    stacked = np.stack([head.weight for head in heads]).astype(np.float32)  # (r, c, d)
+    weights = torch.from_numpy(stacked).to(device)
+    biases = torch.from_numpy(np.stack([h.bias for h in heads]).astype(np.float32)).to(device)
+    predicted, maps = (_Filled(n_rows=len(rows), axis=1) for _ in range(2))
+
+    def take(seen: ForwardPass) -> None:
+        logits = torch.einsum("nd,rcd->rnc", seen.features, weights) + biases[:, None]
+        classes = logits.argmax(dim=2)
+        found = _maps_along(seen, method, weights)
+        if only_predicted:
+            found = torch.take_along_dim(found, classes[:, :, None, None, None], dim=2)[:, :, 0]
+        predicted.take(classes)
+        maps.take(found)
+
+    _passes(manifest, classifier, rows, config, take, on_progress, device, differentiated=True)
+    return predicted.values.astype(np.int64), maps.values.astype(np.float32, copy=False)
+
+
+def _method_under_heads(classifier: Classifier, config: ExtractionConfig) -> GradientCam:
+    """Give the method that one pass can follow under several heads, or refuse."""
     if head_of(classifier) is None:
         msg = (
             f"{classifier.architecture} does not end in one linear layer, so there are no maps "
@@ -146,22 +205,7 @@ def class_maps_under_heads(
             "heads; set extraction.method to grad_cam, or evaluation.attention to false"
         )
         raise InvalidInput(msg)
-    stacked = np.stack([head.weight for head in heads]).astype(np.float32)  # (r, c, d)
-    weights = torch.from_numpy(stacked).to(device)
-    biases = torch.from_numpy(np.stack([h.bias for h in heads]).astype(np.float32)).to(device)
-    predicted: list[np.ndarray] = []
-    maps: list[np.ndarray] = []
-
-    def take(seen: ForwardPass) -> None:
-        logits = torch.einsum("nd,rcd->rnc", seen.features, weights) + biases[:, None]
-        predicted.append(logits.argmax(dim=2).cpu().numpy())
-        maps.append(_maps_along(seen, method, weights).cpu().numpy())
-
-    _passes(manifest, classifier, rows, config, take, on_progress, device, differentiated=True)
-    return (
-        np.concatenate(predicted, axis=1).astype(np.int64),
-        np.concatenate(maps, axis=1).astype(np.float32),
-    )
+    return method
 
 
 def _maps_along(
@@ -211,8 +255,6 @@ def maps_under_heads(
         InvalidInput: The method makes its maps of no gradient.
         ManifestError: A picture cannot be read.
     """
-    predicted, maps = class_maps_under_heads(
-        manifest, classifier, heads, rows, config, device=device, on_progress=on_progress
+    return _under_heads(
+        manifest, classifier, heads, rows, config, on_progress, device, only_predicted=True
     )
-    chosen = predicted[:, :, None, None, None]
-    return predicted, np.take_along_axis(maps, chosen, axis=2)[:, :, 0]

@@ -5,6 +5,7 @@ image that is the same vector, so only the others go through the network once mo
 """
 
 import copy
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,8 +14,8 @@ from jaxtyping import Float, Int
 
 from engine.attention.extraction import Extraction, ExtractionConfig
 from engine.attention.pooling import attention_pool, attention_weights
+from engine.attention.prefetching import batches_ahead
 from engine.attribution.observation import forward_passes
-from engine.data.images import image_batches
 from engine.data.manifest import ImageManifest
 from engine.models.classifier import Classifier
 from engine.progress import Progress, ignore_progress
@@ -68,15 +69,16 @@ def predicted_vectors(
     maps = torch.from_numpy(np.array(np.asarray(extraction.maps_predicted)[rows[wrong]]))
     weights = attention_weights(maps, config.weighting)
     module = copy.deepcopy(classifier.module).to(device).to(memory_format=torch.channels_last)
-    batches = image_batches(
+    batches = batches_ahead(
         manifest,
-        rows[wrong].astype(np.int64),
+        rows[wrong],
         classifier.preprocessing,
         batch_size=config.batch_size,
         workers=config.workers,
     )
     done = 0
-    with forward_passes(replace(classifier, module=module), differentiated=False) as run:
+    subject = replace(classifier, module=module)
+    with forward_passes(subject, differentiated=False) as run, closing(batches):
         for batch in batches:
             part = slice(done, done + len(batch.rows))
             images = batch.images.to(device, memory_format=torch.channels_last)

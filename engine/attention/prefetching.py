@@ -1,10 +1,16 @@
-"""Fetch the next items while the last are worked on."""
+"""Fetch the next items, batches of pictures above all, while the last are worked on."""
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+import numpy as np
+from jaxtyping import Int
+
+from engine.data.images import ImageBatch, Preprocessing, image_batches
+from engine.data.manifest import ImageManifest
 
 T = TypeVar("T")
 
@@ -20,7 +26,7 @@ class _Fetched(Generic[T]):
     error: BaseException | None = None
 
 
-def fetched_ahead(items: Iterable[T], depth: int = 2) -> Iterator[T]:
+def fetched_ahead(items: Iterable[T], depth: int = 2) -> Generator[T, None, None]:
     """Take items in a thread of their own, up to a few ahead of the caller.
 
     Decoding pictures lets go of Python's lock, as the network's arithmetic does: both run at
@@ -65,3 +71,32 @@ def fetched_ahead(items: Iterable[T], depth: int = 2) -> Iterator[T]:
     finally:
         stopped.set()
         thread.join()
+
+
+def batches_ahead(
+    manifest: ImageManifest,
+    rows: Int[np.ndarray, " m"],
+    preprocessing: Preprocessing,
+    *,
+    batch_size: int,
+    workers: int = 0,
+) -> Generator[ImageBatch, None, None]:
+    """Read rows in batches, decoding the next ones while the last are worked on.
+
+    Args:
+        manifest: The data set.
+        rows: Positions in the manifest; may repeat.
+        preprocessing: Size and statistics.
+        batch_size: Images a batch, at least 1; the last batch may be smaller.
+        workers: Processes that decode; 0 decodes in a thread of this one.
+
+    Returns:
+        The batches of `engine.data.images.image_batches`; to be closed by who stops early.
+
+    Raises:
+        ManifestError: A picture has become unreadable since the manifest was checked.
+    """
+    batches = image_batches(
+        manifest, rows.astype(np.int64), preprocessing, batch_size=batch_size, workers=workers
+    )
+    return batches if workers else fetched_ahead(batches)

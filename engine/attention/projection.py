@@ -1,10 +1,11 @@
 """From many dimensions to few: principal components, UMAP, and how far the result can be trusted."""
 
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from scipy import linalg
 from scipy.spatial import distance
 from threadpoolctl import threadpool_limits
@@ -32,12 +33,14 @@ class PrincipalComponents:
     axes: Float[np.ndarray, "d p"]
     variances: Float[np.ndarray, " p"]
 
-    def apply(self, vectors: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n p"]:
-        """Give the coordinates of vectors along the directions, as float32."""
-        out = np.empty((len(vectors), self.axes.shape[1]), dtype=np.float32)
-        for start in range(0, len(vectors), _CHUNK):
-            part = vectors[start : start + _CHUNK].astype(np.float64) - self.mean
-            out[start : start + _CHUNK] = part @ self.axes
+    def apply(
+        self, vectors: Float[np.ndarray, "n d"], at: Int[np.ndarray, " m"] | None = None
+    ) -> Float[np.ndarray, "m p"]:
+        """Give the coordinates of vectors, or of those at some positions, as float32."""
+        rows = np.arange(len(vectors)) if at is None else at
+        out = np.empty((len(rows), self.axes.shape[1]), dtype=np.float32)
+        for place, part in chunks(rows):
+            out[place] = (vectors[part].astype(np.float64) - self.mean) @ self.axes
         return out
 
 
@@ -49,20 +52,26 @@ class Embedding:
         coordinates: One row a point; axes have no meaning of their own under UMAP.
         method: `umap`, or `principal components` where there were too few rows for UMAP
             or where they were asked for.
+        fitted: True for the points that the method was fitted on; the others were put in.
     """
 
     coordinates: Float[np.ndarray, "n k"]
     method: str
+    fitted: Bool[np.ndarray, " n"]
 
 
 def principal_components(
-    vectors: Float[np.ndarray, "n d"], n_components: int
+    vectors: Float[np.ndarray, "n d"],
+    n_components: int,
+    *,
+    at: Int[np.ndarray, " m"] | None = None,
 ) -> PrincipalComponents:
     """Find the directions of greatest variance, by the smaller of the two Gram matrices.
 
     Args:
-        vectors: Rows to fit, finite, at least two.
+        vectors: Rows to fit, finite, at least two; may lie on the disk, and is read in parts.
         n_components: Directions wanted; fewer come back where the vectors span fewer.
+        at: Positions of the rows to fit; all if left out.
 
     Returns:
         Between 1 and `n_components` directions. Vectors that are all alike give one
@@ -71,18 +80,19 @@ def principal_components(
     Raises:
         InvalidInput: There are fewer than two rows, or fewer than one direction is wanted.
     """
-    n, d = vectors.shape
+    rows = np.arange(len(vectors)) if at is None else at
+    n, d = len(rows), vectors.shape[1]
     if n < 2 or n_components < 1:
         raise InvalidInput(
             f"principal components need at least 2 rows and 1 component, got {n} rows and "
             f"{n_components} components"
         )
     wanted = min(n_components, n - 1, d)
-    mean = vectors.mean(axis=0, dtype=np.float64)
+    mean = mean_of(vectors, rows)
     if d <= n:
-        values, axes = _largest(_covariance(vectors, mean), wanted)
+        values, axes = _largest(_covariance(vectors, rows, mean), wanted)
     else:
-        centred = vectors.astype(np.float64) - mean
+        centred = vectors[rows].astype(np.float64) - mean
         values, left = _largest(centred @ centred.T, wanted)
         axes = centred.T @ (left / np.sqrt(np.where(values > 0, values, 1.0)))
     spanned = max(1, int(np.sum(values > values[0] * 1e-12)))
@@ -94,13 +104,40 @@ def principal_components(
     return PrincipalComponents(mean=mean, axes=axes, variances=values / (n - 1))
 
 
+def chunks(rows: Int[np.ndarray, " m"]) -> Iterator[tuple[slice, Int[np.ndarray, " p"]]]:
+    """Cut positions into parts of a few thousand: where each part stands among them, and the part."""
+    for start in range(0, len(rows), _CHUNK):
+        place = slice(start, min(start + _CHUNK, len(rows)))
+        yield place, rows[place]
+
+
+def mean_of(
+    vectors: Float[np.ndarray, "n d"], rows: Int[np.ndarray, " m"]
+) -> Float[np.ndarray, " d"]:
+    """Give the mean of some rows in double precision, read in parts.
+
+    Args:
+        vectors: Any rows; may lie on the disk.
+        rows: Positions of at least one of them.
+
+    Returns:
+        Their mean, to the bit what numpy gives of all at once.
+    """
+    total = np.zeros((1, vectors.shape[1]))
+    for _, part in chunks(rows):
+        # rows are added one after another: a sum that goes on is the same sum
+        total = np.concatenate([total, vectors[part]]).sum(axis=0, keepdims=True)
+    mean: np.ndarray = total[0] / len(rows)
+    return mean
+
+
 def _covariance(
-    vectors: Float[np.ndarray, "n d"], mean: Float[np.ndarray, " d"]
+    vectors: Float[np.ndarray, "n d"], rows: Int[np.ndarray, " m"], mean: Float[np.ndarray, " d"]
 ) -> Float[np.ndarray, "d d"]:
     """Sum the outer products of the centred rows, a chunk at a time to spare memory."""
     total = np.zeros((len(mean), len(mean)))
-    for start in range(0, len(vectors), _CHUNK):
-        part = vectors[start : start + _CHUNK].astype(np.float64) - mean
+    for _, rows_of_part in chunks(rows):
+        part = vectors[rows_of_part].astype(np.float64) - mean
         total += part.T @ part
     return total
 
@@ -174,7 +211,9 @@ def embed(
         coordinates[chosen] = mapper.fit_transform(_distances(near, near) if few else near)
         if len(others):
             coordinates[others] = mapper.transform(_distances(away, near) if few else away)
-    return Embedding(coordinates=_without_gaps(coordinates, chosen), method="umap")
+    fitted = np.zeros(len(points), dtype=bool)
+    fitted[chosen] = True
+    return Embedding(coordinates=_without_gaps(coordinates, chosen), method="umap", fitted=fitted)
 
 
 def _distances(
@@ -187,7 +226,11 @@ def _distances(
 
 
 def first_components(
-    points: Float[np.ndarray, "n p"], fit: Bool[np.ndarray, " n"], dimension: int
+    points: Float[np.ndarray, "n p"],
+    fit: Bool[np.ndarray, " m"],
+    dimension: int,
+    *,
+    at: Int[np.ndarray, " m"] | None = None,
 ) -> Embedding:
     """Give the first principal components of some points, as coordinates of all.
 
@@ -195,13 +238,15 @@ def first_components(
         points: All points, finite.
         fit: True for those to fit on, at least two.
         dimension: Coordinates wanted, at least 1; zeros where the points span fewer.
+        at: Positions of the points that `fit` speaks of; all if left out.
 
     Returns:
         Coordinates, float32.
     """
-    flat = principal_components(points[fit], dimension).apply(points)
+    rows = np.arange(len(points)) if at is None else at
+    flat = principal_components(points, dimension, at=rows[fit]).apply(points, rows)
     padded = np.pad(flat, ((0, 0), (0, dimension - flat.shape[1])))
-    return Embedding(coordinates=padded, method="principal components")
+    return Embedding(coordinates=padded, method="principal components", fitted=fit)
 
 
 def _without_gaps(
@@ -218,10 +263,11 @@ def _without_gaps(
 
 def trustworthiness(
     vectors: Float[np.ndarray, "n d"],
-    coordinates: Float[np.ndarray, "n k"],
+    coordinates: Float[np.ndarray, "m k"],
     *,
     seed: int,
     n_neighbors: int = 15,
+    at: Int[np.ndarray, " m"] | None = None,
 ) -> float:
     """Say how many neighbours after a projection are true ones (Venna & Kaski 2001, eq. 1).
 
@@ -230,6 +276,7 @@ def trustworthiness(
         coordinates: The same points after it.
         seed: Of the sample of at most 2000 points on which it is computed.
         n_neighbors: Neighbours compared; fewer than half of the points are used at most.
+        at: Positions in `vectors` of the points that the coordinates are of; all if left out.
 
     Returns:
         A number in [0, 1]; 1 when every neighbour after it is a true one.
@@ -237,7 +284,7 @@ def trustworthiness(
     Raises:
         InvalidInput: There are fewer than three points.
     """
-    n = len(vectors)
+    n = len(coordinates)
     if n < 3:
         raise InvalidInput(f"trustworthiness needs at least 3 rows, got {n}")
 
@@ -248,5 +295,6 @@ def trustworthiness(
         rows = np.sort(np.random.default_rng(seed).choice(n, _TRUST_SAMPLE, replace=False))
     near = max(1, min(n_neighbors, (len(rows) - 1) // 2))
     with threadpool_limits(limits=1):
-        value = of_sample(vectors[rows], coordinates[rows], n_neighbors=near)
+        before = vectors[rows if at is None else at[rows]]
+        value = of_sample(before, coordinates[rows], n_neighbors=near)
     return float(min(1.0, max(0.0, value)))

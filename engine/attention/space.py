@@ -9,8 +9,10 @@ from jaxtyping import Bool, Float, Int
 
 from engine.attention.presets import check_option, check_range, preset_options
 from engine.attention.projection import (
+    chunks,
     embed,
     first_components,
+    mean_of,
     principal_components,
     trustworthiness,
 )
@@ -83,9 +85,13 @@ class AttentionSpace:
         environment: Coordinates of the inverse-weighted features.
         core_components: Principal components of the attention-weighted features.
         environment_components: Principal components of the inverse-weighted features.
-        core_trustworthiness: Of the core coordinates, in [0, 1], on fitted rows.
-        environment_trustworthiness: Of the environment coordinates, in [0, 1], on fitted rows.
+        core_trustworthiness: Of the core coordinates, in [0, 1], on training rows.
+        environment_trustworthiness: Of the environment coordinates, in [0, 1], on training rows.
         method: `umap`, or `principal components`: as asked, or for want of rows.
+        n_fitted: Rows that the method was fitted on, at most `fit_at_most`; 0 where not recorded.
+        core_trustworthiness_put_in: On those training rows alone that were put in because there
+            are more than `fit_at_most`; NaN where all were fitted.
+        environment_trustworthiness_put_in: Likewise.
     """
 
     rows: Int[np.ndarray, " m"]
@@ -96,6 +102,9 @@ class AttentionSpace:
     core_trustworthiness: float
     environment_trustworthiness: float
     method: str = "umap"
+    n_fitted: int = 0
+    core_trustworthiness_put_in: float = float("nan")
+    environment_trustworthiness_put_in: float = float("nan")
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -108,17 +117,20 @@ class _Layout:
     coordinates: Float[np.ndarray, "m k"]
     components: Float[np.ndarray, "m p"]
     trustworthiness: float
+    trustworthiness_put_in: float
     method: str
+    n_fitted: int
 
 
 def build_attention_space(
-    core_vectors: Float[np.ndarray, "m d"],
-    environment_vectors: Float[np.ndarray, "m e"],
+    core_vectors: Float[np.ndarray, "n d"],
+    environment_vectors: Float[np.ndarray, "n e"],
     rows: Int[np.ndarray, " m"],
     fit: Bool[np.ndarray, " m"],
     config: SpaceConfig,
     *,
     seed: int,
+    at: Int[np.ndarray, " m"] | None = None,
     on_progress: Progress = ignore_progress,
 ) -> AttentionSpace:
     """Lay images out by what the model's attention rests on, and by what it leaves (SLIM, 3.2).
@@ -133,6 +145,8 @@ def build_attention_space(
         fit: True for the rows to fit on (the training rows).
         config: How.
         seed: Of UMAP; one seed gives byte-identical arrays on one machine.
+        at: Positions of the images in the vectors, which may lie on the disk and are read in
+            parts; the vectors are those of `rows` if left out.
         on_progress: Told after each half.
 
     Returns:
@@ -142,8 +156,9 @@ def build_attention_space(
         MisalignedRows: The arrays differ in length.
         InvalidInput: Fewer than three rows to fit on, or a vector is not finite.
     """
-    lengths = {len(core_vectors), len(environment_vectors), len(rows), len(fit)}
-    if len(lengths) != 1:
+    place = np.arange(len(core_vectors)) if at is None else at
+    is_aligned = len(core_vectors) == len(environment_vectors)
+    if not (is_aligned and len(place) == len(rows) == len(fit)):
         raise MisalignedRows(
             f"core vectors, environment vectors, rows and fit must describe the same images, "
             f"got {len(core_vectors)}, {len(environment_vectors)}, {len(rows)} and {len(fit)}"
@@ -155,8 +170,8 @@ def build_attention_space(
         )
     halves: list[_Layout] = []
     for name, vectors in (("core", core_vectors), ("environment", environment_vectors)):
-        _check_finite(name, vectors, rows)
-        halves.append(_lay_out(vectors, fit, config, integer_seed(seed, f"{name} space")))
+        _check_finite(name, vectors, place, rows)
+        halves.append(_lay_out(vectors, place, fit, config, integer_seed(seed, f"{name} space")))
         on_progress(len(halves), 2)
     core, environment = halves
     return AttentionSpace(
@@ -168,14 +183,22 @@ def build_attention_space(
         core_trustworthiness=core.trustworthiness,
         environment_trustworthiness=environment.trustworthiness,
         method=core.method,
+        n_fitted=core.n_fitted,
+        core_trustworthiness_put_in=core.trustworthiness_put_in,
+        environment_trustworthiness_put_in=environment.trustworthiness_put_in,
     )
 
 
 def _check_finite(
-    name: str, vectors: Float[np.ndarray, "m d"], rows: Int[np.ndarray, " m"]
+    name: str,
+    vectors: Float[np.ndarray, "n d"],
+    place: Int[np.ndarray, " m"],
+    rows: Int[np.ndarray, " m"],
 ) -> None:
     """Refuse vectors that hold NaN or infinity, naming the first image."""
-    bad = ~np.isfinite(vectors).all(axis=1)
+    bad = np.zeros(len(rows), dtype=bool)
+    for among, part in chunks(place):
+        bad[among] = ~np.isfinite(vectors[part]).all(axis=1)
     if bad.any():
         raise InvalidInput(
             f"{int(bad.sum())} {name} vectors are not finite, the first at row "
@@ -184,18 +207,19 @@ def _check_finite(
 
 
 def _lay_out(
-    vectors: Float[np.ndarray, "m d"], fit: Bool[np.ndarray, " m"], config: SpaceConfig, seed: int
+    vectors: Float[np.ndarray, "n d"],
+    at: Int[np.ndarray, " m"],
+    fit: Bool[np.ndarray, " m"],
+    config: SpaceConfig,
+    seed: int,
 ) -> _Layout:
     """Make one half of the space."""
     if config.standardise:
-        fitted = vectors[fit].astype(np.float64)
-        spread = fitted.std(axis=0)
-        vectors = (vectors - fitted.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
-        vectors = vectors.astype(np.float32)
-    components = principal_components(vectors[fit], config.components).apply(vectors)
+        vectors, at = _standardised(vectors, at, fit), np.arange(len(at))
+    components = principal_components(vectors, config.components, at=at[fit]).apply(vectors, at)
     if config.method == "umap":
         found = embed(
-            components if config.umap_on == "components" else vectors.astype(np.float32),
+            components if config.umap_on == "components" else vectors[at].astype(np.float32),
             fit,
             n_neighbors=config.n_neighbors,
             min_dist=config.min_dist,
@@ -204,11 +228,32 @@ def _lay_out(
             fit_at_most=config.fit_at_most,
         )
     else:
-        found = first_components(vectors.astype(np.float32), fit, config.dimension)
-    trust = trustworthiness(vectors[fit], found.coordinates[fit], seed=seed)
+        found = first_components(vectors, fit, config.dimension, at=at)
+    put_in = fit & ~found.fitted
     return _Layout(
         coordinates=found.coordinates,
         components=components,
-        trustworthiness=trust,
+        trustworthiness=trustworthiness(vectors, found.coordinates[fit], seed=seed, at=at[fit]),
+        trustworthiness_put_in=trustworthiness(
+            vectors, found.coordinates[put_in], seed=seed, at=at[put_in]
+        )
+        if put_in.sum() > 2
+        else float("nan"),
         method=found.method,
+        n_fitted=int(found.fitted.sum()),
     )
+
+
+def _standardised(
+    vectors: Float[np.ndarray, "n d"], at: Int[np.ndarray, " m"], fit: Bool[np.ndarray, " m"]
+) -> Float[np.ndarray, "m d"]:
+    """Bring every dimension of the fitted vectors to mean 0 and variance 1."""
+    mean = mean_of(vectors, at[fit])
+    square = np.zeros(len(mean))
+    for _, part in chunks(at[fit]):
+        square += np.square(vectors[part] - mean).sum(axis=0)
+    spread = np.sqrt(square / fit.sum())
+    out = np.empty((len(at), len(mean)), dtype=np.float32)
+    for among, part in chunks(at):
+        out[among] = (vectors[part] - mean) / np.where(spread > 0, spread, 1.0)
+    return out

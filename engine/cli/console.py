@@ -30,6 +30,7 @@ class ConsoleWatcher:
             disable=quiet or not sys.stderr.isatty(),
         )
         self._task = self._bar.add_task("", total=None, visible=False, rate="")
+        self._is_fresh = False
 
     def __enter__(self) -> "ConsoleWatcher":
         self._bar.start()
@@ -47,9 +48,13 @@ class ConsoleWatcher:
         """Show a fresh bar for the stage."""
         if not cached:
             self._bar.reset(self._task, description=name, total=None, visible=True, rate="")
+            self._is_fresh = True
 
     def progress(self, done: int, total: int) -> None:
-        """Move the bar."""
+        """Move the bar; what a stage finds done at its start does not count as speed."""
+        if self._is_fresh:
+            self._bar.reset(self._task, total=total or None, completed=done)
+            self._is_fresh = False
         speed = self._bar.tasks[0].speed
         self._bar.update(
             self._task,

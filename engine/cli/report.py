@@ -28,6 +28,17 @@ def _share(flags: Any) -> float:
     return round(float(np.mean(flags)), 4)
 
 
+def _of_put_in(space: Any) -> dict[str, Any]:
+    """Tell how far images can be trusted that were put in because there are so many."""
+    if np.isnan(space.core_trustworthiness_put_in):
+        return {}
+    return {
+        "fitted": space.n_fitted,
+        "core_trustworthiness_put_in": space.core_trustworthiness_put_in,
+        "environment_trustworthiness_put_in": space.environment_trustworthiness_put_in,
+    }
+
+
 _FACTS: Mapping[str, Any] = {
     "manifest": lambda m: {"images": len(m), "classes": list(m.class_names), "digest": m.digest},
     "classifier": lambda c: {"architecture": c.architecture, "target_layer": c.target_layer},
@@ -42,6 +53,7 @@ _FACTS: Mapping[str, Any] = {
         "method": s.method,
         "core_trustworthiness": s.core_trustworthiness,
         "environment_trustworthiness": s.environment_trustworthiness,
+        **_of_put_in(s),
     },
     "budget": lambda b: {"budgets": list(b.budgets)},
     "queries": lambda q: {"rows": np.asarray(q.rows).tolist()},

@@ -25,6 +25,7 @@ from engine.attention.presets import check_range
 from engine.errors import InvalidInput, MisalignedRows
 from engine.randomness import generator
 
+_CHUNK = 65_536
 _REPEATS = 3
 """Random foldings of the answers that an agreement is the mean of."""
 
@@ -121,9 +122,8 @@ def find_cues(
             continue
         if min(int(wrong.sum()), int((~wrong).sum())) < max(chosen.least, chosen.folds):
             continue
-        evidence[~inside, c] = _Detector(features[inside], wrong, chosen.c).evidence(
-            features[~inside]
-        )
+        detector = _Detector(features[inside], wrong, chosen.c)
+        evidence[~inside, c] = detector.evidence(features, np.flatnonzero(~inside))
         evidence[inside, c] = _held_out(features[inside], wrong, chosen, rng)
     clearest = evidence.max(axis=1, initial=-np.inf)
     shown = np.zeros(len(classes), dtype=np.int64)
@@ -140,19 +140,23 @@ class _Detector:
     def __init__(
         self, features: Float[np.ndarray, "p d"], wrong: Bool[np.ndarray, " p"], c: float
     ) -> None:
-        self._scaler = StandardScaler().fit(features.astype(np.float64))
+        exact = features.astype(np.float64)
+        self._scaler = StandardScaler(copy=False).fit(exact)
         self._model = LogisticRegression(C=c, class_weight="balanced", max_iter=1_000)
         with warnings.catch_warnings():
             # half a step from the optimum tells images apart all the same
             warnings.simplefilter("ignore", ConvergenceWarning)
-            self._model.fit(self._scaler.transform(features.astype(np.float64)), wrong)
+            self._model.fit(self._scaler.transform(exact), wrong)  # in place
 
-    def evidence(self, features: Float[np.ndarray, "q d"]) -> Float64[np.ndarray, " q"]:
+    def evidence(
+        self, features: Float[np.ndarray, "p d"], at: Int[np.ndarray, " q"]
+    ) -> Float64[np.ndarray, " q"]:
         """Give the log-odds that images show the cue, both kinds being equally frequent."""
-        if not len(features):
-            return np.zeros(0)
-        found = self._model.decision_function(self._scaler.transform(features.astype(np.float64)))
-        return np.asarray(found, dtype=np.float64)
+        found = np.zeros(len(at))
+        for start in range(0, len(at), _CHUNK):
+            part = self._scaler.transform(features[at[start : start + _CHUNK]].astype(np.float64))
+            found[start : start + _CHUNK] = self._model.decision_function(part)
+        return found
 
 
 def _held_out(
@@ -171,7 +175,7 @@ def _held_out(
     for fold in range(n_folds):
         held = folds == fold
         detector = _Detector(features[~held], wrong[~held], config.c)
-        evidence[held] = detector.evidence(features[held])
+        evidence[held] = detector.evidence(features, np.flatnonzero(held))
     return evidence
 
 

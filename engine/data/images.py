@@ -1,6 +1,6 @@
 """Pictures as the tensors a classifier reads."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -116,7 +116,7 @@ def image_batches(
     *,
     batch_size: int,
     workers: int = 0,
-) -> Iterator[ImageBatch]:
+) -> Generator[ImageBatch, None, None]:
     """Read rows in batches, in their order; nothing is shuffled or augmented here.
 
     Args:

@@ -13,6 +13,10 @@ from jaxtyping import Bool, Float64, Int, Int64
 from engine.errors import InvalidInput
 from engine.labeling.intervals import Interval
 
+_MANY_OBJECTS = 10_000
+"""From here on objects that are alike are drawn together."""
+_ENTRIES_AT_ONCE = 8_000_000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectIntervals:
@@ -84,8 +88,7 @@ def bootstrap_over_objects(
     column = np.where(groups < 0, n_groups, groups)
     np.add.at(sizes, (of_row, column), 1.0)
     np.add.at(hits, (of_row, column), correct.astype(float))
-    times = rng.multinomial(n_objects, np.full(n_objects, 1.0 / n_objects), size=draws)
-    drawn_sizes, drawn_hits = times @ sizes, times @ hits
+    drawn_sizes, drawn_hits = _drawn(sizes, hits, draws, rng)
     averages = drawn_hits.sum(axis=1) / drawn_sizes.sum(axis=1)
     with np.errstate(invalid="ignore"):
         accuracies = drawn_hits[:, :n_groups] / drawn_sizes[:, :n_groups]
@@ -102,6 +105,30 @@ def bootstrap_over_objects(
         n_objects=n_objects,
         level=level,
     )
+
+
+def _drawn(
+    sizes: Float64[np.ndarray, "o g"],
+    hits: Float64[np.ndarray, "o g"],
+    draws: int,
+    rng: np.random.Generator,
+) -> tuple[Float64[np.ndarray, "b g"], Float64[np.ndarray, "b g"]]:
+    """Draw all objects anew and sum their rows and their right answers in every group.
+
+    Of many objects most are alike (one picture, right, of the same group), and only how many are
+    drawn of each kind matters: that is drawn then, which costs the same for any number of objects.
+    """
+    n_objects, n_columns = sizes.shape
+    both = np.concatenate([sizes, hits], axis=1)
+    counts = np.ones(n_objects, dtype=np.int64)
+    if n_objects > _MANY_OBJECTS:
+        both, counts = np.unique(both, axis=0, return_counts=True)
+    out = np.empty((draws, 2 * n_columns))
+    at_once = max(1, _ENTRIES_AT_ONCE // len(counts))
+    for start in range(0, draws, at_once):
+        part = out[start : start + at_once]
+        part[:] = rng.multinomial(n_objects, counts / n_objects, size=len(part)) @ both
+    return out[:, :n_columns], out[:, n_columns:]
 
 
 def _percentiles(values: Float64[np.ndarray, " b"], level: float) -> Interval:

@@ -87,8 +87,7 @@ def consistency_curve(
         raise MisalignedRows("coordinates, vectors, maps and classes differ in length")
     tried = np.unique(np.asarray(budgets, dtype=np.int64))
     if len(classes) > _SAMPLE:
-        rng = generator(seed, "consistency sample")
-        some = np.sort(rng.choice(len(classes), _SAMPLE, replace=False))
+        some = consistency_sample(len(classes), seed)
         coordinates, vectors = coordinates[some], vectors[some]
         maps, classes = maps[some], classes[some]
     flat = _unit(maps.reshape(len(maps), -1))
@@ -100,6 +99,22 @@ def consistency_curve(
         curves[1, at] = _mean_cosine(features, labels)
         on_progress(at + 1, len(tried))
     return ConsistencyCurve(budgets=tried, attention=curves[0], features=curves[1])
+
+
+def consistency_sample(n_rows: int, seed: int) -> Int[np.ndarray, " s"]:
+    """Draw the images that a consistency curve is measured on.
+
+    Args:
+        n_rows: Images there are.
+        seed: Of the curve.
+
+    Returns:
+        Positions, rising: 20,000 of them, or all.
+    """
+    if n_rows <= _SAMPLE:
+        return np.arange(n_rows)
+    drawn = generator(seed, "consistency sample").choice(n_rows, _SAMPLE, replace=False)
+    return np.sort(drawn)
 
 
 def _unit(vectors: Float[np.ndarray, "m d"]) -> Float[np.ndarray, "m d"]:

@@ -118,7 +118,8 @@ class MemoryRunner:
             inputs = self._inputs(stage.inputs)
             store.create(
                 recipe,
-                lambda folder: stage.save(stage.compute(inputs, self._watcher.progress), folder),
+                lambda folder: stage.make(inputs, self._watcher.progress, folder),
+                resumable=stage.stream is not None,
                 while_waiting=lambda: self._watcher.progress(0, 0),
             )
         return stage.load(store.open(recipe.kind, recipe.key).path)

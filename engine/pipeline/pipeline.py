@@ -63,6 +63,8 @@ class Stage:
         seeded: Whether it draws.
         save: (value, folder): write the value.
         load: (folder) -> the value.
+        stream: (loaded inputs, progress, folder): write what `compute` and `save` would, part by
+            part, going on with what a stopped process left in the folder. None: at once.
     """
 
     name: str
@@ -74,6 +76,14 @@ class Stage:
     load: Callable[[Path], Any]
     seeded: bool = False
     save: Callable[[Any, Path], None] = codecs.save
+    stream: Callable[[Inputs, Progress, Path], None] | None = None
+
+    def make(self, inputs: Inputs, progress: Progress, folder: Path) -> None:
+        """Compute the value and write it into a folder."""
+        if self.stream is None:
+            self.save(self.compute(inputs, progress), folder)
+        else:
+            self.stream(inputs, progress, folder)
 
 
 def loader(cls: type) -> Callable[[Path], Any]:
@@ -157,12 +167,11 @@ class StageRunner:
         inputs = {needed: self.load(needed) for needed in stage.inputs}
         self.watcher.stage_started(stage.name, cached=False)
         started = time.monotonic()
-
-        def write(folder: Path) -> None:
-            stage.save(stage.compute(inputs, self.watcher.progress), folder)
-
         artifact = self.store.create(
-            recipe, write, while_waiting=lambda: self.watcher.progress(0, 0)
+            recipe,
+            lambda folder: stage.make(inputs, self.watcher.progress, folder),
+            resumable=stage.stream is not None,
+            while_waiting=lambda: self.watcher.progress(0, 0),
         )
         self.watcher.stage_finished(stage.name, time.monotonic() - started, cached=False)
         return artifact

@@ -53,6 +53,7 @@ class HeadMaps:
 
 BEFORE = "before"
 REPORT_FILE = "report.json"
+_ROWS_AT_ONCE = 65_536
 
 
 def retraining_stages(config: PipelineConfig) -> list[Stage]:
@@ -207,8 +208,7 @@ def _report(config: PipelineConfig, inputs: Inputs, progress: Progress) -> dict[
         trained = inputs[route_stage(route)]
         if _heads_only(config):
             head = linear_head(trained)
-            features = np.asarray(extraction.features)[rows].astype(np.float64)
-            logits = (features @ head.weight.T + head.bias).astype(np.float32)
+            logits = _logits_of(head, np.asarray(extraction.features), rows)
             maps = np.asarray(inputs["attention"].maps)[index] if measured else None
         else:
             part = rows_only(manifest, rows)
@@ -222,6 +222,17 @@ def _report(config: PipelineConfig, inputs: Inputs, progress: Progress) -> dict[
         "before": reports[BEFORE],
         "after": {route: reports[route] for route in routes},
     }
+
+
+def _logits_of(
+    head: LinearHead, features: Float32[np.ndarray, "n d"], rows: Int64[np.ndarray, " m"]
+) -> Float32[np.ndarray, "m c"]:
+    """Give a head's logits of some rows, some thousands of them at a time."""
+    parts = [
+        (features[part].astype(np.float64) @ head.weight.T + head.bias).astype(np.float32)
+        for part in np.array_split(rows, len(rows) // _ROWS_AT_ONCE + 1)
+    ]
+    return np.concatenate(parts)
 
 
 def rows_only(manifest: ImageManifest, rows: Int64[np.ndarray, " m"]) -> ImageManifest:

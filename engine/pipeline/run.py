@@ -1,8 +1,10 @@
 """A run: settings, data, answers and a store, and any stage of it on demand."""
 
+import time
 from typing import Any
 
 from engine.artifacts.store import Artifact, ArtifactStore
+from engine.data.manifest import ImageManifest
 from engine.labeling.budget import propose_budget
 from engine.labeling.votes import VoteTable
 from engine.models.classifier import Classifier
@@ -45,8 +47,9 @@ class Run:
         self.votes = votes
         self.asked = asked
         self.watcher = watcher or SilentWatcher()
+        self._read: ImageManifest | None = None
         self.digest = self._digest()
-        stages = build_stages(config, self.digest, votes=votes, asked=asked)
+        stages = build_stages(config, self.digest, votes=votes, asked=asked, read=self._read)
         self.runner = StageRunner(stages, store, seed=config.seed, watcher=self.watcher)
 
     def _digest(self) -> str:
@@ -54,10 +57,11 @@ class Run:
         if known is not None:
             return known
         self.watcher.stage_started("reading", cached=False)
-        digest = read_data(self.config.data, self.watcher.progress).digest
-        remember_digest(self.store, self.config.data, digest)
-        self.watcher.stage_finished("reading", 0.0, cached=False)
-        return digest
+        started = time.monotonic()
+        self._read = read_data(self.config.data, self.watcher.progress)
+        remember_digest(self.store, self.config.data, self._read.digest)
+        self.watcher.stage_finished("reading", time.monotonic() - started, cached=False)
+        return self._read.digest
 
     def with_votes(self, votes: VoteTable) -> "Run":
         """Give the same run with answers."""

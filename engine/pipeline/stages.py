@@ -17,6 +17,7 @@ from engine.labeling.budget import (
     ConsistencyCurve,
     candidate_budgets,
     consistency_curve,
+    consistency_sample,
     propose_budget,
 )
 from engine.labeling.carrying import carry_scores
@@ -28,6 +29,7 @@ from engine.models.classifier import Classifier
 from engine.pipeline.choosing import rule_stages
 from engine.pipeline.config import PipelineConfig
 from engine.pipeline.curating import curation_stages
+from engine.pipeline.mapping import stream_extraction
 from engine.pipeline.pipeline import Inputs, Stage, loader
 from engine.pipeline.pools import POOLS, pool_of
 from engine.pipeline.retraining import retraining_stages
@@ -62,6 +64,7 @@ def build_stages(
     *,
     votes: VoteTable | None,
     asked: tuple[int, ...] = (),
+    read: ImageManifest | None = None,
 ) -> dict[str, Stage]:
     """Give every stage of a run.
 
@@ -70,12 +73,13 @@ def build_stages(
         digest: The manifest's content digest.
         votes: The answers; None where nobody was asked yet.
         asked: Rows that earlier rounds asked about, which are not asked again.
+        read: The data set, where it was read a moment ago to know its digest.
 
     Returns:
         Name to stage.
     """
     stages = [
-        _manifest(config, digest),
+        _manifest(config, digest, read),
         _classifier(config),
         _extraction(config),
         _space(config),
@@ -91,7 +95,7 @@ def build_stages(
     return {stage.name: stage for stage in [*stages, *retraining_stages(config)]}
 
 
-def _manifest(config: PipelineConfig, digest: str) -> Stage:
+def _manifest(config: PipelineConfig, digest: str, read: ImageManifest | None) -> Stage:
     def load(folder: Path) -> ImageManifest:
         return load_manifest(folder, root=manifest_root(config.data), digest=digest)
 
@@ -101,7 +105,7 @@ def _manifest(config: PipelineConfig, digest: str) -> Stage:
         version=1,
         inputs=(),
         config={"digest": digest},
-        compute=lambda _inputs, progress: read_data(config.data, progress),
+        compute=lambda _inputs, progress: read or read_data(config.data, progress),
         save=save_manifest,
         load=load,
     )
@@ -153,6 +157,7 @@ def _extraction(config: PipelineConfig) -> Stage:
         inputs=("manifest", "classifier"),
         config=settings,
         compute=compute,
+        stream=lambda inputs, progress, folder: stream_extraction(config, inputs, progress, folder),
         load=loader(Extraction),
     )
 
@@ -162,12 +167,13 @@ def _space(config: PipelineConfig) -> Stage:
         manifest, extraction = inputs["manifest"], inputs["extraction"]
         rows = np.flatnonzero(manifest.splits != Split.TEST.value).astype(np.int64)
         return build_attention_space(
-            np.asarray(extraction.core_vectors[rows]),
-            np.asarray(extraction.environment_vectors[rows]),
+            np.asarray(extraction.core_vectors),
+            np.asarray(extraction.environment_vectors),
             rows,
             np.asarray(manifest.splits[rows] == Split.TRAIN.value),
             config.space,
             seed=config.seed,
+            at=rows,
             on_progress=progress,
         )
 
@@ -196,14 +202,19 @@ def _budget(config: PipelineConfig) -> Stage:
     def compute(inputs: Inputs, progress: Progress) -> ConsistencyCurve:
         space, classes, alive = _askable(inputs)
         extraction = inputs["extraction"]
-        rows = space.rows[alive]
+        budgets = candidate_budgets(int(alive.sum()), len(inputs["manifest"].class_names))
+        seed = integer_seed(config.seed, "budget")
+        # drawn before vectors and maps are read: of a large data set few are
+        some = np.flatnonzero(alive)
+        some = some[consistency_sample(len(some), seed)]
+        rows = space.rows[some]
         return consistency_curve(
-            space.core[alive],
+            space.core[some],
             np.asarray(extraction.core_vectors)[rows],
             np.asarray(extraction.maps_true)[rows],
-            classes[alive],
-            candidate_budgets(len(rows), len(inputs["manifest"].class_names)),
-            seed=integer_seed(config.seed, "budget"),
+            classes[some],
+            budgets,
+            seed=seed,
             on_progress=progress,
         )
 

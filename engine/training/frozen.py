@@ -1,14 +1,15 @@
 """Passes of a network that is not trained: what its last layers read of some pictures."""
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 
 import numpy as np
 import torch
 from jaxtyping import Float32, Int
 
 from engine.attention.extraction import ExtractionConfig
+from engine.attention.prefetching import batches_ahead
 from engine.attribution.observation import ForwardPass, forward_passes
-from engine.data.images import image_batches
 from engine.data.manifest import ImageManifest
 from engine.models.classifier import Classifier
 from engine.progress import Progress, ignore_progress
@@ -46,15 +47,15 @@ def passes(
     """
     module = classifier.module.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     assert module is classifier.module  # `to` moves a module in place
-    batches = image_batches(
+    batches = batches_ahead(
         manifest,
-        rows.astype(np.int64),
+        rows,
         classifier.preprocessing,
         batch_size=config.batch_size,
         workers=config.workers,
     )
     done = 0
-    with forward_passes(classifier, differentiated=False) as run:
+    with forward_passes(classifier, differentiated=False) as run, closing(batches):
         for batch in batches:
             part = slice(done, done + len(batch.rows))
             images = batch.images if change is None else change(batch.images, part)
@@ -90,19 +91,16 @@ def frozen_features(
     Returns:
         Features in the order of `rows`; no column where there is no row.
     """
-    found = [
-        seen.features.cpu().numpy()
-        for seen in passes(
-            manifest,
-            classifier,
-            rows,
-            config,
-            change=change,
-            device=device,
-            on_progress=on_progress,
-        )
-    ]
-    return np.concatenate(found or [np.zeros((0, 0))]).astype(np.float32)
+    found = np.zeros((0, 0), dtype=np.float32)
+    done = 0
+    for seen in passes(
+        manifest, classifier, rows, config, change=change, device=device, on_progress=on_progress
+    ):
+        if not done:
+            found = np.empty((len(rows), seen.features.shape[1]), dtype=np.float32)
+        found[done : done + len(seen.features)] = seen.features.cpu().numpy()
+        done += len(seen.features)
+    return found
 
 
 def frozen_activations(

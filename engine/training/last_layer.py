@@ -22,6 +22,7 @@ from engine.training.regularisation import RULES, RegularisationChoice
 
 PENALTIES = ("l2", "l1")
 ITERATIONS = (1_000, 10_000, 100_000)
+_CHUNK = 65_536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,8 +93,11 @@ class Head:
         Returns:
             The scores.
         """
-        z = (features.astype(np.float64) - self.mean) / self.std
-        return np.asarray(z @ self.coef.T + self.intercept)
+        scores = np.empty((len(features), len(self.coef)))
+        for start in range(0, len(features), _CHUNK):
+            z = (features[start : start + _CHUNK].astype(np.float64) - self.mean) / self.std
+            scores[start : start + _CHUNK] = z @ self.coef.T + self.intercept
+        return scores
 
     def logits(self, features: Float[np.ndarray, "n d"]) -> Float64[np.ndarray, "n c"]:
         """Give one logit a class, as the folded layer does: -s/2 and +s/2 for two classes.
@@ -174,9 +178,10 @@ def standardised(
     Returns:
         The standardised features, their means, and their deviations (1 where constant).
     """
-    scaler = StandardScaler().fit(features.astype(np.float64))
+    exact = features.astype(np.float64)
+    scaler = StandardScaler(copy=False).fit(exact)
     return (
-        np.asarray(scaler.transform(features.astype(np.float64)), dtype=np.float64),
+        np.asarray(scaler.transform(exact), dtype=np.float64),  # in place: one copy is enough
         np.asarray(scaler.mean_, dtype=np.float64),
         np.asarray(scaler.scale_, dtype=np.float64),
     )

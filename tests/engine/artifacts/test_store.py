@@ -231,3 +231,57 @@ def test_only_old_unfinished_folders_are_collected(store):
     assert store.collect_garbage() == 1
     assert {path.name for path in left_over(store)} == {".staging-young"}
     assert store.has(RECIPE)
+
+
+class Stopped(Exception):
+    """Somebody stopped the work."""
+
+
+def test_resumable_work_goes_on_where_it_was_stopped(store):
+    found = []
+
+    def write(folder):
+        found.append(sorted(path.name for path in folder.iterdir()))
+        (folder / ".notes").write_text("letters are there")
+        write_letters(folder)
+        if len(found) == 1:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        store.create(RECIPE, write, resumable=True)
+    assert not store.has(RECIPE)
+    assert store.artifacts() == []
+    made = store.create(RECIPE, write, resumable=True)
+
+    assert found == [[], [".notes", "letters"]]
+    assert sorted(path.name for path in made.path.iterdir()) == ["artifact.json", "letters"]
+    assert list(made.meta["files"]) == ["letters"]
+    assert list(made.path.parent.glob(".*")) == []
+
+
+def test_resumable_work_gives_its_room_back_where_the_disk_is_full(store):
+    def write(folder):
+        write_letters(folder)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(OutOfSpace):
+        store.create(RECIPE, write, resumable=True)
+
+    assert list((store.root / "objects" / "scores").iterdir()) == []
+
+
+def test_stopped_work_is_garbage_when_nothing_was_written_to_it_for_a_day(store):
+    def stop(folder):
+        write_letters(folder)
+        raise Stopped
+
+    for recipe in (RECIPE, Recipe(kind="scores", version=1, seed=7)):
+        with pytest.raises(Stopped):
+            store.create(recipe, stop, resumable=True)
+    folder = store.root / "objects" / "scores" / f".unfinished-{RECIPE.key}"
+    then = time.time() - 25 * 3600
+    for path in (folder / "letters", folder):
+        os.utime(path, (then, then))
+
+    assert store.collect_garbage() == 1
+    assert len(list((store.root / "objects" / "scores").iterdir())) == 1

@@ -81,3 +81,18 @@ def test_fixed_medoids_stay_and_the_others_go_elsewhere():
     assert len(set(k_medoids(np.zeros((9, 2)), 4, seed=0).tolist())) == 4
     with pytest.raises(InvalidInput, match="at least 1 medoid"):
         k_medoids(points, 0, seed=0)
+
+
+def test_many_points_are_clustered_by_mini_batches_as_well_as_by_all(monkeypatch):
+    rng = np.random.default_rng(0)
+    points = rng.normal(size=(3_000, 2)) + 20 * rng.integers(0, 6, 3_000)[:, None]
+    whole = k_means(points, 6, seed=3)
+    monkeypatch.setattr("engine.attention.clustering.MINI_BATCH_FROM", 1_000)
+
+    found, again = k_means(points, 6, seed=3), k_means(points, 6, seed=3)
+
+    assert adjusted_rand_score(found.labels, whole.labels) > 0.99
+    assert found.inertia <= 1.02 * whole.inertia
+    assert found.labels.tobytes() == again.labels.tobytes()
+    nearest = np.linalg.norm(points[:, None] - found.centres[None], axis=2).argmin(axis=1)
+    assert (nearest == found.labels).mean() > 0.99

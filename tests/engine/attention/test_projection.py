@@ -3,7 +3,7 @@ import pytest
 from sklearn.decomposition import PCA
 from sklearn.manifold import trustworthiness as oracle_trustworthiness
 
-from engine.attention.projection import embed, principal_components, trustworthiness
+from engine.attention.projection import embed, mean_of, principal_components, trustworthiness
 from engine.errors import InvalidInput
 
 
@@ -86,3 +86,37 @@ def test_trustworthiness_of_many_points_is_taken_on_a_sample():
     assert trustworthiness(plane, plane, seed=0) == 1
     with pytest.raises(InvalidInput, match="at least 3 rows, got 2"):
         trustworthiness(plane[:2], plane[:2], seed=0)
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 64])
+def test_a_mean_read_in_parts_is_numpys_to_the_bit(monkeypatch, chunk):
+    monkeypatch.setattr("engine.attention.projection._CHUNK", chunk)
+    vectors = np.random.default_rng(0).lognormal(size=(101, 5)).astype(np.float32)
+    rows = np.flatnonzero(np.arange(101) % 3)
+
+    found = mean_of(vectors, rows)
+
+    assert found.tobytes() == vectors[rows].mean(axis=0, dtype=np.float64).tobytes()
+
+
+@pytest.mark.parametrize("shape", [(60, 8), (60, 70)])
+def test_components_of_some_rows_on_the_disk_are_those_of_a_copy(tmp_path, shape):
+    np.save(tmp_path / "v.npy", np.random.default_rng(0).normal(size=shape).astype(np.float32))
+    vectors = np.load(tmp_path / "v.npy", mmap_mode="r")
+    rows = np.flatnonzero(np.arange(60) % 4)
+
+    found = principal_components(vectors, 3, at=rows)
+
+    expected = principal_components(np.array(vectors[rows]), 3)
+    assert found.axes.tobytes() == expected.axes.tobytes()
+    assert found.apply(vectors, rows).tobytes() == expected.apply(np.array(vectors[rows])).tobytes()
+
+
+def test_trustworthiness_of_some_rows_is_that_of_a_copy():
+    rng = np.random.default_rng(0)
+    vectors, rows = rng.normal(size=(90, 6)), np.arange(5, 80)
+    flat = vectors[rows, :2]
+
+    found = trustworthiness(vectors, flat, seed=0, at=rows)
+
+    assert found == trustworthiness(vectors[rows], flat, seed=0)

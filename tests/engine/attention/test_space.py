@@ -83,6 +83,37 @@ def test_more_rows_than_the_limit_are_fitted_in_part():
 
     assert space.method == "umap"
     assert np.isfinite(space.core).all()
+    assert space.n_fitted == 50
+    assert 0.5 < space.core_trustworthiness_put_in <= 1
+    assert 0.5 < space.environment_trustworthiness_put_in <= 1
+
+
+def test_where_all_rows_are_fitted_none_was_put_in():
+    space = build(n=30, n_fit=20)
+
+    assert space.n_fitted == 20
+    assert np.isnan(space.core_trustworthiness_put_in)
+
+
+@pytest.mark.parametrize("standardise", [False, True])
+def test_vectors_may_lie_among_others_on_the_disk(tmp_path, standardise):
+    config = replace(QUICK, method="principal_components", standardise=standardise)
+    halves, at = vectors(30), np.arange(0, 60, 2)
+    for name, half in zip("ce", halves, strict=True):
+        among = np.full((60, half.shape[1]), np.nan, dtype=np.float32)
+        among[at] = half
+        np.save(tmp_path / f"{name}.npy", among)
+    rows, fit = np.arange(30), np.arange(30) < 20
+
+    found = build_attention_space(
+        *(np.load(tmp_path / f"{name}.npy", mmap_mode="r") for name in "ce"),
+        rows, fit, config, seed=0, at=at,
+    )  # fmt: skip
+
+    expected = build_attention_space(*halves, rows, fit, config, seed=0)
+    for name in ("core", "environment", "core_components", "environment_components"):
+        assert getattr(found, name).tobytes() == getattr(expected, name).tobytes(), name
+    assert found.core_trustworthiness == expected.core_trustworthiness
 
 
 def test_few_rows_use_principal_components_and_say_so():

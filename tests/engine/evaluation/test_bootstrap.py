@@ -76,3 +76,34 @@ def test_what_cannot_be_drawn_is_refused(n, options, message):
         bootstrap_over_objects(
             nothing.astype(bool), nothing, nothing, n_groups=1, rng=RNG(0), **options
         )
+
+
+def _many(seed, n=600):
+    rng = RNG(seed)
+    return rng.random(n) < 0.7, rng.integers(-1, 3, n), rng.integers(0, 400, n)
+
+
+def test_drawing_in_parts_is_drawing_at_once(monkeypatch):
+    correct, groups, objects = _many(0)
+
+    whole = bootstrap_over_objects(correct, groups, objects, n_groups=3, rng=RNG(5), draws=300)
+    monkeypatch.setattr("engine.evaluation.bootstrap._ENTRIES_AT_ONCE", 4_001)
+    parts = bootstrap_over_objects(correct, groups, objects, n_groups=3, rng=RNG(5), draws=300)
+
+    assert parts == whole
+
+
+def test_alike_objects_drawn_together_move_the_accuracies_as_far(monkeypatch):
+    correct, groups, objects = _many(1)
+
+    apart = bootstrap_over_objects(correct, groups, objects, n_groups=3, rng=RNG(5), draws=20_000)
+    monkeypatch.setattr("engine.evaluation.bootstrap._MANY_OBJECTS", 100)
+    together = bootstrap_over_objects(
+        correct, groups, objects, n_groups=3, rng=RNG(6), draws=20_000
+    )
+
+    assert together.n_objects == apart.n_objects > 300
+    assert together.average == pytest.approx(apart.average, abs=0.004)
+    assert together.worst_group == pytest.approx(apart.worst_group, abs=0.008)
+    for one, other in zip(together.groups, apart.groups, strict=True):
+        assert one == pytest.approx(other, abs=0.008)

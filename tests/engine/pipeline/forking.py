@@ -59,6 +59,12 @@ def change_saving(name, saving):
     def build(*args, **kwargs):
         stages = build_stages(*args, **kwargs)
         stage = stages[name]
+
+        def make(inputs, progress, folder):
+            saving(lambda _value, into: stage.make(inputs, progress, into), None, folder)
+
+        if stage.stream is not None:
+            return {**stages, name: dataclasses.replace(stage, stream=make)}
         changed = dataclasses.replace(
             stage, save=lambda value, folder: saving(stage.save, value, folder)
         )

@@ -4,7 +4,7 @@ import pytest
 
 from annotation_site.annotation.models import Round, Sitting
 from annotation_site.projects.models import Project
-from annotation_site.quality import columns, figures, flags, rules, table6
+from annotation_site.quality import columns, figures, flags, recent, rules, table6
 from tests.site.quality import crowds
 
 
@@ -14,6 +14,7 @@ def _nothing_remembered() -> None:
     columns.forget()
     figures.forget()
     flags.forget()
+    recent.forget()
     rules.forget()
     table6.forget()
 
