@@ -95,7 +95,7 @@ def _sign_in(page: Page, address: str) -> None:
 
 def _accessible_in_both_themes(page: Page) -> None:
     for scheme in ("dark", "light"):
-        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        page.emulate_media(color_scheme=scheme)
         assert_accessible(page)
 
 
@@ -158,9 +158,9 @@ def _slice_of_chosen_images(page: Page, worst: int) -> None:
     page.locator("#ws-slice-name").fill("looks at water")
     page.keyboard.press("Enter")
     expect(page.locator("[data-toasts]")).to_contain_text("Saved “looks at water”")
-    expect(page.locator("tbody")).to_contain_text("looks at water")
+    expect(page.locator("[data-rows]")).to_contain_text("looks at water")
     page.locator("[data-undo]").press("Enter")
-    expect(page.locator("tbody")).not_to_contain_text("looks at water")
+    expect(page.locator("[data-rows]")).not_to_contain_text("looks at water")
 
 
 def _figure(page: Page, folder: Path) -> None:
