@@ -6,7 +6,7 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404
 
@@ -19,8 +19,6 @@ from annotation_site.workspace.services import Overtaken
 from engine.errors import InvalidInput
 
 P = ParamSpec("P")
-MOST_BYTES = 20_000_000
-"""Of a request: a lasso round two million images."""
 
 
 class BadRequest(Refused):
@@ -78,12 +76,12 @@ class Body:
         """Read it.
 
         Raises:
-            BadRequest: It is not a JSON object, or too long.
+            BadRequest: It is not a JSON object, or longer than the site takes.
         """
-        if len(request.body) > MOST_BYTES:
-            raise BadRequest(f"The request is longer than {MOST_BYTES:,} bytes.")
         try:
             value = json.loads(request.body or b"{}")
+        except RequestDataTooBig as error:
+            raise BadRequest("These are too many images for one request; choose fewer.") from error
         except ValueError as error:
             raise BadRequest("The request is not JSON.") from error
         if not isinstance(value, dict):

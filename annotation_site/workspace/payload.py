@@ -10,6 +10,7 @@ from django.urls import reverse
 from annotation_site.accounts.models import User
 from annotation_site.quality.memory import Memory
 from annotation_site.workspace import pictures
+from annotation_site.workspace.acts import to_redo, to_undo
 from annotation_site.workspace.marking import (
     image_scores_of,
     mark_as_json,
@@ -20,7 +21,6 @@ from annotation_site.workspace.marking import (
 )
 from annotation_site.workspace.models import Event, SliceMark, Workspace
 from annotation_site.workspace.outlines import ASPECT
-from annotation_site.workspace.services import to_redo, to_undo
 from annotation_site.workspace.versions import Version, version_of
 from engine.slicing.confusion import Cell, top_confusions
 from engine.slicing.slice_set import SliceSet

@@ -5,22 +5,27 @@ the events, and a verb that says what it has seen is refused where somebody else
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from django.db import transaction
-from django.utils import timezone
 
 from annotation_site.accounts.models import User
-from annotation_site.projects.models import Image
 from annotation_site.web.refusals import Refused
+from annotation_site.workspace.acts import (
+    MarkValue,
+    add_act,
+    locked,
+    set_marks,
+    to_redo,
+    to_undo,
+    value_of,
+)
 from annotation_site.workspace.marking import marks_of
 from annotation_site.workspace.models import (
     MARK_KINDS,
     Event,
     EventKind,
     EventState,
-    LabelFlag,
     SliceMark,
     Workspace,
 )
@@ -30,15 +35,12 @@ from annotation_site.workspace.versions import (
     changes_in_force,
     complete,
     done,
-    packed,
     remember,
     version_of,
 )
 from engine.slicing.marks import carried
 from engine.slicing.slice_set import Change, ChangeKind, lasso, merge, rename, split
 
-ACTS = (EventKind.MARK, EventKind.CHANGE, EventKind.REDO)
-"""What can be undone."""
 CLEAR = "clear"
 MOST_NAMED = 4
 SAYS = {
@@ -48,16 +50,10 @@ SAYS = {
     "wrong_labels": "marked for wrong labels",
     CLEAR: "cleared",
 }
-MarkValue = dict[str, Any]
-"""A mark as an event keeps it: kind, score, note."""
 
 
 class Overtaken(Refused):
     """Somebody else marked the same slice since the page was last told."""
-
-
-def _locked(workspace: Workspace) -> Workspace:
-    return Workspace.objects.select_for_update(of=("self",)).get(pk=workspace.pk)
 
 
 # ---- marks -----------------------------------------------------------------------------------------
@@ -96,7 +92,7 @@ def mark(
     if score is not None and not 0 <= score <= 1:
         raise Refused(f"An attention score lies between 0 and 1, not at {score}.")
     with transaction.atomic():
-        held = _locked(workspace)
+        held = locked(workspace)
         version = version_of(held)
         wanted = _known(version, numbers)
         before = _rows(held, wanted)
@@ -105,16 +101,16 @@ def mark(
         if kind != CLEAR:
             after = {"kind": kind, "score": score, "note": note.strip()[:500]}
         changes = {
-            number: (_value(before.get(number)), after)
+            number: (value_of(before.get(number)), after)
             for number in wanted
-            if _value(before.get(number)) != after
+            if value_of(before.get(number)) != after
         }
         if changes:
             words = f"{_named(version, wanted)} {SAYS[kind]}"
             if score is not None:
                 words += f", score {score:.2f} given by hand"
-            _act(held, by, EventKind.MARK, words, marks=changes)
-            _set_marks(held, by, {number: new for number, (_, new) in changes.items()})
+            add_act(held, by, EventKind.MARK, words, marks=changes)
+            set_marks(held, by, {number: new for number, (_, new) in changes.items()})
     return held
 
 
@@ -132,10 +128,6 @@ def _rows(workspace: Workspace, numbers: Sequence[int]) -> dict[int, SliceMark]:
     if len(numbers) <= 200:
         rows = rows.filter(number__in=numbers)
     return {row.number: row for row in rows}
-
-
-def _value(row: SliceMark | None) -> MarkValue | None:
-    return None if row is None else {"kind": row.kind, "score": row.score, "note": row.note}
 
 
 def _check_seen(workspace: Workspace, by: User, seen: int | None, numbers: Sequence[int]) -> None:
@@ -163,49 +155,6 @@ def _named(version: Version, numbers: Sequence[int]) -> str:
     if len(numbers) > MOST_NAMED:
         return f"{len(numbers)} slices"
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def _act(
-    workspace: Workspace,
-    by: User,
-    kind: EventKind,
-    words: str,
-    *,
-    marks: Mapping[int, tuple[MarkValue | None, MarkValue | None]] | None = None,
-    change: Change | None = None,
-    first_number: int = 0,
-    drops_undone: bool = True,
-) -> Event:
-    """Add an act: the revision grows by one; what the person had undone cannot be redone any more."""
-    workspace.revision += 1
-    workspace.save(update_fields=["revision", "set_version", "next_number"])
-    value, members = packed(change) if change is not None else ({}, b"")
-    if drops_undone:
-        workspace.events.filter(by=by, state=EventState.UNDONE).update(state=EventState.DROPPED)
-    return Event.objects.create(
-        workspace=workspace,
-        revision=workspace.revision,
-        kind=kind,
-        words=words[:300],
-        marks={str(number): list(pair) for number, pair in (marks or {}).items()},
-        change=value,
-        members=members,
-        first_number=first_number,
-        by=by,
-    )
-
-
-def _set_marks(workspace: Workspace, by: User, values: Mapping[int, MarkValue | None]) -> None:
-    """Put marks in place of those there are; None takes one away."""
-    workspace.marks.filter(number__in=list(values)).delete()
-    now = timezone.now()
-    SliceMark.objects.bulk_create(
-        SliceMark(
-            workspace=workspace, number=number, by=by, at=now, revision=workspace.revision, **value
-        )
-        for number, value in values.items()
-        if value is not None
-    )
 
 
 # ---- slices ----------------------------------------------------------------------------------------
@@ -240,7 +189,7 @@ def change_slices(
         InvalidInput: the change does not fit the slices.
     """
     with transaction.atomic():
-        held = _locked(workspace)
+        held = locked(workspace)
         if set_version is not None and set_version != held.set_version:
             raise Overtaken(
                 "Somebody changed the slices a moment ago. They are shown as they are now; "
@@ -287,7 +236,7 @@ def _do_change(
     words = _change_words(version, after, change)
     workspace.set_version += 1
     workspace.next_number = max(workspace.next_number, after.slices.next_number)
-    _act(
+    add_act(
         workspace, by, kind, words, marks=moved, change=change, first_number=first_number,
         drops_undone=kind == EventKind.CHANGE,
     )  # fmt: skip
@@ -307,7 +256,7 @@ def _carried_marks(
     moved: dict[int, tuple[MarkValue | None, MarkValue | None]] = {}
     for number, row in rows.items():
         if number not in kept:
-            moved[number] = (_value(row), None)
+            moved[number] = (value_of(row), None)
     for number, inherited in kept.items():
         if number not in rows:
             moved[number] = (
@@ -324,7 +273,7 @@ def _move_marks(
 ) -> None:
     """Take marks of slices that are gone away, and give new slices those they inherit."""
     if moved:
-        _set_marks(workspace, by, {number: new for number, (_, new) in moved.items()})
+        set_marks(workspace, by, {number: new for number, (_, new) in moved.items()})
 
 
 def _change_words(before: Version, after: Version, change: Change) -> str:
@@ -342,21 +291,6 @@ def _change_words(before: Version, after: Version, change: Change) -> str:
 # ---- undo and redo --------------------------------------------------------------------------------------
 
 
-def to_undo(workspace: Workspace, by: User) -> Event | None:
-    """Give the act that undoing would take back: the person's latest in force."""
-    return (
-        workspace.events.filter(by=by, state=EventState.IN_FORCE, kind__in=ACTS)
-        .order_by("-revision")
-        .first()
-    )
-
-
-def to_redo(workspace: Workspace, by: User) -> Event | None:
-    """Give the act that redoing would do again: what the person undid last."""
-    undone = workspace.events.filter(by=by, state=EventState.UNDONE)
-    return undone.order_by("-undone_at").first()
-
-
 def undo(*, workspace: Workspace, by: User) -> Workspace:
     """Take back the person's latest act; what somebody else changed since stays as it is.
 
@@ -364,7 +298,7 @@ def undo(*, workspace: Workspace, by: User) -> Workspace:
         Refused: there is nothing to undo, or somebody else's change of slices rests on the act.
     """
     with transaction.atomic():
-        held = _locked(workspace)
+        held = locked(workspace)
         event = to_undo(held, by)
         if event is None:
             raise Refused("There is nothing of yours to undo.")
@@ -382,10 +316,10 @@ def _undo_marks(workspace: Workspace, by: User, event: Event) -> None:
     back = {
         number: (after, before)
         for number, (before, after) in pairs.items()
-        if number in version.slices.numbers and _value(rows.get(number)) == after
+        if number in version.slices.numbers and value_of(rows.get(number)) == after
     }
-    _act(workspace, by, EventKind.UNDO, f"Undone: {event.words}", marks=back, drops_undone=False)
-    _set_marks(workspace, by, {number: before for number, (_, before) in back.items()})
+    add_act(workspace, by, EventKind.UNDO, f"Undone: {event.words}", marks=back, drops_undone=False)
+    set_marks(workspace, by, {number: before for number, (_, before) in back.items()})
 
 
 def _undo_change(workspace: Workspace, by: User, event: Event) -> None:
@@ -400,15 +334,15 @@ def _undo_change(workspace: Workspace, by: User, event: Event) -> None:
     born = _born(version_of(workspace), event)
     for number in born:
         inherited = pairs.get(number, (None, None))[1]
-        if _value(rows.get(number)) != inherited:
+        if value_of(rows.get(number)) != inherited:
             raise Refused(
                 f"“{event.words}” cannot be undone: slice {number}, which it made, was marked "
                 "since. Clear that mark first."
             )
     back = {number: (after, before) for number, (before, after) in pairs.items()}
     workspace.set_version += 1
-    _act(workspace, by, EventKind.UNDO, f"Undone: {event.words}", marks=back, drops_undone=False)
-    _set_marks(workspace, by, {number: before for number, (_, before) in back.items()})
+    add_act(workspace, by, EventKind.UNDO, f"Undone: {event.words}", marks=back, drops_undone=False)
+    set_marks(workspace, by, {number: before for number, (_, before) in back.items()})
     Event.objects.filter(pk=event.pk).update(state=EventState.UNDONE)
 
 
@@ -427,7 +361,7 @@ def redo(*, workspace: Workspace, by: User) -> Workspace:
         InvalidInput: the slices became others, so that the change does not fit them any more.
     """
     with transaction.atomic():
-        held = _locked(workspace)
+        held = locked(workspace)
         event = to_redo(held, by)
         if event is None:
             raise Refused("There is nothing of yours to redo.")
@@ -454,65 +388,9 @@ def _nobody_numbered(workspace: Workspace, event: Event) -> bool:
 def _redo_marks(workspace: Workspace, by: User, event: Event) -> None:
     version, rows = version_of(workspace), _all_rows(workspace)
     again = {
-        int(number): (_value(rows.get(int(number))), pair[1])
+        int(number): (value_of(rows.get(int(number))), pair[1])
         for number, pair in event.marks.items()
         if int(number) in version.slices.numbers
     }
-    _act(workspace, by, EventKind.REDO, event.words, marks=again, drops_undone=False)
-    _set_marks(workspace, by, {number: after for number, (_, after) in again.items()})
-
-
-# ---- labels ----------------------------------------------------------------------------------------
-
-
-def flag_label(
-    *,
-    workspace: Workspace,
-    by: User,
-    image: Image,
-    label_is_wrong: bool | None,
-    should_be: int | None = None,
-) -> int:
-    """Say whether an image's label is wrong.
-
-    Args:
-        workspace: in which it was seen.
-        by: who says it.
-        image: of the workspace's project.
-        label_is_wrong: None takes back what was said.
-        should_be: the true class, where the person knows it.
-
-    Returns:
-        How many images of the project are flagged as wrong.
-
-    Raises:
-        Refused: there is no such class, or it is the label that the image has.
-    """
-    names = workspace.project.dataset.class_names
-    if should_be is not None and not (
-        label_is_wrong and 0 <= should_be < len(names) and should_be != image.label
-    ):
-        raise Refused(
-            f"The right class must be another of the {len(names)} classes than the label it has."
-        )
-    with transaction.atomic():
-        held = _locked(workspace)
-        if label_is_wrong is None:
-            LabelFlag.objects.filter(image=image).delete()
-            words = f"{image.image_id}: flag taken back"
-        else:
-            LabelFlag.objects.update_or_create(
-                image=image,
-                defaults={
-                    "project": workspace.project,
-                    "label_is_wrong": label_is_wrong,
-                    "should_be": should_be,
-                    "by": by,
-                    "at": timezone.now(),
-                },
-            )
-            words = f"{image.image_id}: label is {'wrong' if label_is_wrong else 'right'}"
-            if should_be is not None:
-                words += f", should be {names[should_be]}"
-        _act(held, by, EventKind.FLAG, words, drops_undone=False)
-        return LabelFlag.objects.filter(project=workspace.project, label_is_wrong=True).count()
+    add_act(workspace, by, EventKind.REDO, event.words, marks=again, drops_undone=False)
+    set_marks(workspace, by, {number: after for number, (_, after) in again.items()})

@@ -4,7 +4,6 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import RequestDataTooBig
 from django.db.models import Count
 from django.http import FileResponse, Http404, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -23,6 +22,7 @@ from annotation_site.workspace import looks, pictures, services
 from annotation_site.workspace import payload as told
 from annotation_site.workspace.access import BadRequest, Body, integer_of, json_view, workspace_of
 from annotation_site.workspace.forms import BuildForm
+from annotation_site.workspace.labels import flag_label
 from annotation_site.workspace.models import SplitChoice, Workspace
 from annotation_site.workspace.ordering import ask_for_pictures, ask_for_slices
 from annotation_site.workspace.versions import version_of
@@ -326,10 +326,7 @@ def redo(request: SignedInRequest, public_id: str, workspace_id: str) -> HttpRes
 def changes(request: SignedInRequest, public_id: str, workspace_id: str) -> HttpResponse:
     """Rename, merge, split or draw a slice."""
     workspace = workspace_of(request, public_id, workspace_id, role=Role.LEAD)
-    try:
-        body = Body(request)
-    except RequestDataTooBig as error:
-        raise BadRequest("These are too many images for one slice; draw round fewer.") from error
+    body = Body(request)
     workspace = services.change_slices(
         workspace=workspace,
         by=request.user,
@@ -353,7 +350,7 @@ def flag(request: SignedInRequest, public_id: str, workspace_id: str) -> HttpRes
     if index is None or index >= len(rows):
         raise BadRequest(f"There is no image {index}; they are numbered 0 to {len(rows) - 1}.")
     image = get_object_or_404(Image, dataset__project=workspace.project, row=int(rows[index]))
-    flagged = services.flag_label(
+    flagged = flag_label(
         workspace=workspace,
         by=request.user,
         image=image,

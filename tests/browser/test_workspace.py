@@ -440,11 +440,13 @@ def test_reviewer_reads_but_does_not_mark(page: Page):
 
 
 def test_slow_server_shows_the_shape_of_what_comes(page: Page):
-    with serving(World(slow=2.6)) as address:
-        page.goto(address)
+    world = World(is_held=True)
+    with serving(world) as address:
+        page.goto(address, wait_until="commit")
         expect(page.locator("#workspace[data-state=loading]")).to_be_visible()
-        seen(page, "loading", kinds=("light",))
         expect(page.locator("[data-stage-words]")).to_have_text("Loading the slices…")
+        seen(page, "loading", kinds=("light", "dark"))
+        world.gate.set()
         expect(page.locator("#workspace[data-state=ready]")).to_be_visible()
 
 

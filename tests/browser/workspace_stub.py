@@ -12,7 +12,6 @@ import os
 import re
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -136,7 +135,8 @@ class _Handler(BaseHTTPRequestHandler):
         elif path == "/":
             self._give(render(world), "text/html; charset=utf-8")
         elif path == "/w/payload/":
-            time.sleep(world.slow)
+            if world.is_held:
+                world.gate.wait(120)
             self._json(world.payload())
         elif path == "/w/columns/":
             self._give(world.columns(), "application/octet-stream")

@@ -2,6 +2,7 @@
 
 import base64
 import math
+import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -25,7 +26,8 @@ class World:
     state: str = "ready"
     fail: set[str] = field(default_factory=set)
     bare: bool = False
-    slow: float = 0
+    gate: threading.Event = field(default_factory=threading.Event)
+    is_held: bool = False
     job: dict[str, Any] | None = None
     revision: int = 0
     done: list[tuple[str, dict[int, Any]]] = field(default_factory=list)

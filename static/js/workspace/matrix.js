@@ -104,7 +104,6 @@ export class Matrix {
     button.setAttribute("aria-pressed", String(this.store.state.cell?.join(".") === key));
     if (i === j) button.className = "is-right";
     else if (n) button.style.setProperty("--heat", `${Math.round(100 * Math.sqrt(n / most))}%`);
-    button.classList.toggle("is-hot", i !== j && Math.sqrt(n / most) > 0.55);
     cell.append(button);
     return cell;
   }

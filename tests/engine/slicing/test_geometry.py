@@ -110,6 +110,19 @@ def test_a_slice_that_falls_into_crumbs_is_one_disc():
     assert all(len(shape.hulls) + len(shape.discs) <= 5 for shape in shapes)
 
 
+def test_a_slice_scattered_over_all_others_is_given_up_before_it_cuts_them_to_pieces():
+    points = np.random.default_rng(4).normal(0, 1, (600, 2))
+    before = first_set(np.arange(600), k_means(points, 12, seed=0).labels)
+    after = lasso(before, np.arange(0, 600, 5))
+
+    shapes = slice_shapes(after, points, ShapeConfig(most_pieces=6))
+
+    assert shared_area(shapes) == 0
+    scattered = shapes[-1]
+    assert (len(scattered.hulls), len(scattered.discs)) == (0, 1)
+    assert sum(len(shape.hulls) + len(shape.discs) for shape in shapes[:-1]) <= 2 * 12
+
+
 def test_coordinates_of_other_images_are_refused():
     with pytest.raises(MisalignedRows):
         slice_shapes(first_set(np.arange(2), np.array([0, 1])), np.zeros((3, 2)))

@@ -179,6 +179,17 @@ def test_what_is_no_json_is_refused(page):
 
 @pytest.mark.django_db(transaction=True)
 def test_leads_who_mark_at_the_same_time_lose_nothing(workspace, mira, lena):
+    mark_at_the_same_time(workspace, mira, lena)
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_leads_who_mark_at_the_same_time_lose_nothing_on_postgres(workspace, mira, lena):
+    assert connection.vendor == "postgresql"
+    mark_at_the_same_time(workspace, mira, lena)
+
+
+def mark_at_the_same_time(workspace, mira, lena):
     barrier = threading.Barrier(2)
     faults = []
 

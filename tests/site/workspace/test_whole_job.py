@@ -15,6 +15,7 @@ from annotation_site.jobs.models import Job, JobState
 from annotation_site.jobs.registration import register
 from annotation_site.projects.models import Project
 from annotation_site.workspace import runner, services
+from annotation_site.workspace.labels import flag_label
 from annotation_site.workspace.mending import noise_path
 from annotation_site.workspace.models import Workspace
 from annotation_site.workspace.ordering import (
@@ -120,7 +121,7 @@ def _looks_written(workspace: Workspace, mira: User) -> None:
 def _looks_mended(workspace: Workspace, mira: User) -> None:
     image = workspace.project.dataset.images.filter(split="train").first()
     assert image is not None
-    services.flag_label(
+    flag_label(
         workspace=workspace, by=mira, image=image, label_is_wrong=True, should_be=1 - image.label
     )
     job = done(ask_for_mending(workspace=workspace, asked_by=mira, split="test"))
