@@ -1,4 +1,4 @@
-"""The pages of the interface: a person's tokens, and the schema to read and try."""
+"""The pages of the interface: a person's tokens, and what can be asked."""
 
 from functools import cache
 from typing import Any
@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 from drf_spectacular.generators import SchemaGenerator
 
 from annotation_site.accounts.requests import SignedInRequest
-from annotation_site.api import services
+from annotation_site.api import reference, services
 from annotation_site.api.forms import TokenForm
 from annotation_site.api.models import ApiToken
 from annotation_site.projects.models import Membership, Role
@@ -67,8 +67,14 @@ def revoke_token(request: SignedInRequest, public_id: str) -> HttpResponse:
 @login_required
 @require_safe
 def docs(request: SignedInRequest) -> HttpResponse:
-    """Show the schema, to read and to try."""
-    return render(request, "api/docs.html")
+    """Show what can be asked, and what comes back."""
+    told = _schema()
+    context = {
+        "chapters": reference.chapters_of(told),
+        "things": reference.things_of(told),
+        "origin": request.build_absolute_uri("/").rstrip("/"),
+    }
+    return render(request, "api/docs.html", context)
 
 
 @login_required

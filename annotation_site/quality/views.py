@@ -16,6 +16,7 @@ from annotation_site.quality import drawings, flags, itemlines, ledger
 from annotation_site.quality.figures import Study, items_of, overview_of
 from annotation_site.quality.headline import column_name, lines_of, time_cells
 from annotation_site.quality.looks import is_contested, is_unveiled
+from annotation_site.quality.order_effects import thirds_of
 from annotation_site.quality.reading import Reading, page_number, reading_of
 from annotation_site.quality.recent import Recent, recent_study
 from annotation_site.quality.rulebook import rules_of
@@ -95,6 +96,7 @@ def _live(reading: Reading, recent: Recent, rules: Rules) -> dict[str, Any]:
         "headline": lines_of(overviews),
         "overview": shown,
         "time_lines": [(line, time_cells(line)) for line in shown.times],
+        "thirds": thirds_of(study.answers),
         "time_figure": drawings.times(
             shown.seconds, least=rules.least_seconds, most=rules.most_seconds
         ),

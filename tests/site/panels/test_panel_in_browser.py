@@ -1,9 +1,6 @@
 """One annotator from Prolific in Chromium: arrives, works, gets the code and goes back; and no violations."""
 
-from pathlib import Path
-
 import pytest
-from django.test import Client
 from django.urls import reverse
 
 from annotation_site.annotation.models import RoundState, Sitting
@@ -12,25 +9,13 @@ from annotation_site.panels.models import Visit
 from annotation_site.panels.outcomes import codes_of
 from annotation_site.panels.panels import Panel
 from tests.site import factories
+from tests.site.annotation.conftest import chromium
 from tests.site.panels.conftest import ANA, STUDY, submission_of
 
+__all__ = ["chromium"]
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
-CHROMIUM = Path("/usr/bin/chromium")
 READY = "[data-task][data-state=ready]"
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    sync_api = pytest.importorskip("playwright.sync_api")
-    if not CHROMIUM.exists():
-        pytest.skip("Chromium is not installed")
-    with pytest.MonkeyPatch.context() as patch, sync_api.sync_playwright() as playwright:
-        # Playwright keeps an event loop in this thread, where Django then suspects async code.
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -155,30 +140,3 @@ def test_the_code_comes_without_scripts(chromium, live_server, small_study):
     assert page.text_content("[data-code]") == code
     assert page.get_attribute("[data-back]", "href").endswith(f"?cc={code}")
     context.close()
-
-
-def test_the_leads_pages_hold_what_axe_asks(page, live_server, small_study, mira, project):
-    visitor = Client()
-    query = {"PROLIFIC_PID": ANA, "STUDY_ID": STUDY, "SESSION_ID": submission_of(ANA)}
-    visitor.get(reverse("panels:arrive", args=[small_study.token]), query)
-    visitor.post(reverse("panels:start", args=[small_study.token]), {"consent": "on"})
-    services.save_account(project=project, token="t", secret="s", saved_by=mira)
-    signed_in = Client()
-    signed_in.force_login(mira, backend="django.contrib.auth.backends.ModelBackend")
-    cookie = signed_in.cookies["sessionid"].value
-    page.context.add_cookies([{"name": "sessionid", "value": cookie, "url": live_server.url}])
-    addresses = [
-        reverse("panels:recruiting", args=[small_study.round.public_id]),
-        reverse("panels:study", args=[small_study.public_id]),
-        reverse("panels:submissions", args=[small_study.public_id]),
-        reverse("panels:account", args=[project.public_id]),
-    ]
-
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)
-        for address in addresses:
-            page.goto(live_server.url + address)
-            check(page)
-            wide = page.evaluate("document.documentElement.scrollWidth")
-            assert wide <= 390, address
-    assert page.foreign == []

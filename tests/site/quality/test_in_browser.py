@@ -1,7 +1,5 @@
 """The pages of quality in Chromium: light, dark and narrow, nothing for axe to find, no host but ours."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from django.conf import settings
@@ -11,24 +9,11 @@ from annotation_site.annotation.models import RoundState, TaskRole
 from annotation_site.quality import ledger, looks
 from tests.browser.looking import look
 from tests.site import factories
+from tests.site.annotation.conftest import chromium
 from tests.site.quality import crowds
 
+__all__ = ["chromium"]
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
-
-CHROMIUM = Path("/usr/bin/chromium")
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    sync_api = pytest.importorskip("playwright.sync_api")
-    if not CHROMIUM.exists():
-        pytest.skip("Chromium is not installed")
-    with pytest.MonkeyPatch.context() as patch, sync_api.sync_playwright() as playwright:
-        # Playwright keeps an event loop in this thread, where Django then suspects async code.
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
