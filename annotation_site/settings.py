@@ -34,6 +34,7 @@ BEHIND_TLS = env.bool("GAZECHECK_BEHIND_TLS", False)
 
 VAR = Path(env.str("GAZECHECK_VAR", str(BASE_DIR / "var"))).resolve()
 ARTIFACTS = Path(env.str("GAZECHECK_ARTIFACTS", str(VAR / "artifacts"))).resolve()
+EXECUTOR = env.str("GAZECHECK_EXECUTOR", "local")
 DATA_ROOT = Path(env.str("GAZECHECK_DATA_ROOT", str(VAR / "data"))).resolve()
 """Only below this folder may a lead pick data sets, weights and folders of pictures."""
 MEDIA_ROOT = VAR / "media"

@@ -36,6 +36,7 @@ from engine.errors import InvalidInput
 from engine.labeling.votes import Answer, Vote, VoteTable
 from engine.models.checkpoints import save_classifier
 from engine.pipeline.config import PipelineConfig, merge
+from engine.pipeline.executors import executor_of
 from engine.pipeline.run import Run
 
 DATASET_INFO = "dataset.json"
@@ -98,7 +99,13 @@ def settings_of(project: Project) -> PipelineConfig:
 
 
 def _run_of(project: Project, watcher: JobWatcher, **changes: Any) -> Run:
-    return Run(settings_of(project), ArtifactStore(settings.ARTIFACTS), watcher=watcher, **changes)
+    return Run(
+        settings_of(project),
+        ArtifactStore(settings.ARTIFACTS),
+        watcher=watcher,
+        executor=executor_of(settings.EXECUTOR),
+        **changes,
+    )
 
 
 def _register(job: Job, watcher: JobWatcher) -> dict[str, Any]:
@@ -178,7 +185,13 @@ def _run_with_budget(
 ) -> Run:
     config = settings_of(project)
     config = replace(config, queries=replace(config.queries, budget=budget))
-    return Run(config, ArtifactStore(settings.ARTIFACTS), asked=asked, watcher=watcher)
+    return Run(
+        config,
+        ArtifactStore(settings.ARTIFACTS),
+        asked=asked,
+        watcher=watcher,
+        executor=executor_of(settings.EXECUTOR),
+    )
 
 
 def _asked(round_: Round) -> tuple[int, ...]:

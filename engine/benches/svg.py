@@ -5,7 +5,7 @@ background, so that it reads the same wherever it is embedded.
 """
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -111,6 +111,7 @@ def line_figure(
     x_label: str,
     y_label: str,
     description: str = "",
+    logarithmic: bool = False,
 ) -> str:
     """Draw series over a common axis, each with its intervals as a band.
 
@@ -120,21 +121,24 @@ def line_figure(
         x_label: Below the figure.
         y_label: Beside it.
         description: How it was made, in small print below.
+        logarithmic: Both axes; all values above 0.
 
     Returns:
         SVG text, the same for the same arguments.
     """
-    everything = [point for one in series for point in one.points]
-    across = ticks(min(p.x for p in everything), max(p.x for p in everything))
-    up = ticks(*_extent(everything))
+    drawn = [_in_powers(one) for one in series] if logarithmic else series
+    everything = [point for one in drawn for point in one.points]
+    ends = min(p.x for p in everything), max(p.x for p in everything)
+    across = _powers(*ends) if logarithmic else ticks(*ends)
+    up = _powers(*_extent(everything)) if logarithmic else ticks(*_extent(everything))
     legend_rows = (len(series) + 1) // 2
     bottom = HEIGHT + 20 * legend_rows
     x = _Scale(low=across[0], high=across[-1], start=LEFT, end=WIDTH - RIGHT)
     y = _Scale(low=up[0], high=up[-1], start=HEIGHT - BOTTOM, end=TOP)
     parts = [
-        *_grid(x, y, across, up),
+        *_grid(x, y, across, up, power if logarithmic else shown),
         *_labels(x_label, y_label),
-        *(part for n, one in enumerate(series) for part in _series(one, n, len(series), x, y)),
+        *(part for n, one in enumerate(drawn) for part in _series(one, n, len(series), x, y)),
         *_legend(series, HEIGHT - 4),
     ]
     return _document(title, description, parts, bottom)
@@ -192,20 +196,56 @@ def _vertical(x: _Scale, value: Number, floor: Number) -> str:
     return line + _text(shown(value), place, floor + 18, anchor="middle")
 
 
-def _grid(x: _Scale, y: _Scale, across: Sequence[Number], up: Sequence[Number]) -> list[str]:
+def power(exponent: Number) -> str:
+    """Write a power of ten in words of everyday: 0.01, 10, 1k, 1M."""
+    value = 10.0**exponent
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{value / size:g}{letter}"
+    return f"{value:g}"
+
+
+def _in_powers(one: Series) -> Series:
+    """Give a series' values as exponents of ten."""
+    points = tuple(
+        Point(
+            x=float(np.log10(p.x)),
+            y=float(np.log10(p.y)),
+            interval=(float(np.log10(p.interval[0])), float(np.log10(p.interval[1])))
+            if p.interval
+            else None,
+        )
+        for p in one.points
+    )
+    return Series(name=one.name, points=points, dashed=one.dashed)
+
+
+def _powers(low: Number, high: Number) -> list[float]:
+    """Give whole exponents from at or below `low` to at or above `high`."""
+    first, last = int(np.floor(low + 1e-9)), int(np.ceil(high - 1e-9))
+    return [float(exponent) for exponent in range(first, max(last, first + 1) + 1)]
+
+
+def _grid(
+    x: _Scale,
+    y: _Scale,
+    across: Sequence[Number],
+    up: Sequence[Number],
+    written: Callable[[Number], str],
+) -> list[str]:
     floor = HEIGHT - BOTTOM
     parts = []
     for value in up:
         place = y.at(value)
         parts.append(
             f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{place}" y2="{place}"/>'
-            + _text(shown(value), LEFT - 8, place + 4, anchor="end")
+            + _text(written(value), LEFT - 8, place + 4, anchor="end")
         )
     for value in across:
         place = x.at(value)
         parts.append(
             f'<line class="axis" x1="{place}" x2="{place}" y1="{floor}" y2="{floor + 5}"/>'
-            + _text(shown(value), place, floor + 20, anchor="middle")
+            + _text(written(value), place, floor + 20, anchor="middle")
         )
     parts.append(f'<line class="axis" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{floor}" y2="{floor}"/>')
     return parts

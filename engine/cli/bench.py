@@ -1,8 +1,6 @@
 """`gazecheck bench`: how fast this machine is, and how well the method mends classifiers."""
 
-import json
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -11,6 +9,15 @@ from rich.table import Table
 from engine.cli.console import ConsoleWatcher
 from engine.cli.mitigation import mitigation, results
 from engine.cli.slicing import corm, inversion, propagation
+from engine.cli.speed import (
+    JsonFile,
+    performance,
+    pipeline,
+    ray,
+    scaling,
+    space,
+    write_figures,
+)
 
 bench_app = typer.Typer(help="Measure speed and effect.", no_args_is_help=True)
 bench_app.command()(mitigation)
@@ -18,22 +25,16 @@ bench_app.command()(results)
 bench_app.command()(propagation)
 bench_app.command()(corm)
 bench_app.command()(inversion)
+bench_app.command()(pipeline)
+bench_app.command()(space)
+bench_app.command()(scaling)
+bench_app.command()(ray)
+bench_app.command()(performance)
 
 
 @bench_app.callback()
 def _group() -> None:
     """Measure speed and effect."""
-
-
-JsonFile = Annotated[
-    Path | None, typer.Option("--json", help="Write the figures as JSON into this file.")
-]
-
-
-def _write(found: dict[str, Any], json_file: Path | None) -> None:
-    if json_file is not None:
-        json_file.parent.mkdir(parents=True, exist_ok=True)
-        json_file.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
 @bench_app.command()
@@ -49,7 +50,7 @@ def spreading(
     with ConsoleWatcher() as watcher:
         watcher.stage_started("spreading", cached=False)
         found = measure_spreading(bench, on_progress=watcher.progress)
-    _write(found, json_file)
+    write_figures(found, json_file, "spreading")
     table = Table("", "", box=None)
     for name, figure in found.items():
         table.add_row(name, f"{figure:.3g}" if isinstance(figure, float) else str(figure))
@@ -71,7 +72,7 @@ def attention(
     with ConsoleWatcher() as watcher:
         watcher.stage_started("attention", cached=False)
         found = measure_attention(bench, on_progress=watcher.progress)
-    _write(found, json_file)
+    write_figures(found, json_file, "attention")
     table = Table("", "images/s", box=None)
     for name, speed in found["images_per_second"].items():
         table.add_row(name, "not installed" if speed is None else f"{speed:.1f}")

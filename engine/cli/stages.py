@@ -42,6 +42,15 @@ Settings = Annotated[
     typer.Option("--set", help="One setting, e.g. spreading.alpha=0.2; repeatable."),
 ]
 
+ExecutorName = Annotated[
+    str,
+    typer.Option(
+        "--executor",
+        envvar="GAZECHECK_EXECUTOR",
+        help="Where pictures are worked on: local, ray, or ray://host:port.",
+    ),
+]
+
 STAGES = {
     "manifest": "Read and check the data set.",
     "classifier": "Load or train the classifier under study.",
@@ -74,6 +83,7 @@ def _make_run(
     seed: int | None,
     settings: list[str] | None,
     store: Path,
+    executor: str,
     watcher: ConsoleWatcher,
 ) -> Any:
     # imported here: `gazecheck --help` and `gazecheck store` should not wait for torch
@@ -82,6 +92,7 @@ def _make_run(
     from engine.cli.simulation import simulate_votes
     from engine.labeling.votes import read_votes
     from engine.pipeline.config import PipelineConfig, merge, parse_assignments, read_toml
+    from engine.pipeline.executors import executor_of
     from engine.pipeline.run import Run
 
     table: dict[str, Any] = settings_of(data, data_root) if data else {}
@@ -96,7 +107,11 @@ def _make_run(
     table = merge(table, parse_assignments(settings or []))
     chosen = PipelineConfig.from_mapping(table, origin=config.name if config else "the settings")
     run = Run(
-        chosen, ArtifactStore(store), votes=read_votes(votes) if votes else None, watcher=watcher
+        chosen,
+        ArtifactStore(store),
+        votes=read_votes(votes) if votes else None,
+        watcher=watcher,
+        executor=executor_of(executor),
     )
     return run.with_votes(simulate_votes(run)) if simulate else run
 
@@ -117,6 +132,7 @@ def _command(
         seed: Seed = None,
         settings: Settings = None,
         store: StoreFolder = DEFAULT_STORE,
+        executor: ExecutorName = "local",
         as_json: AsJson = False,
     ) -> None:
         with ConsoleWatcher() as watcher:
@@ -131,6 +147,7 @@ def _command(
                 seed,
                 settings,
                 store,
+                executor,
                 watcher,
             )
             result = act(run, watcher)

@@ -6,18 +6,84 @@ by undoing has its picture at once.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from engine.artifacts import codecs
 from engine.artifacts.recipe import Recipe
 from engine.artifacts.store import ArtifactStore
-from engine.inversion.inverting import Inversion, InversionConfig, InversionTarget, invert
+from engine.attention.shards import Shard, shards_of
+from engine.inversion.inverting import (
+    ALL_STEPS,
+    CONVERGED,
+    NOT_FINITE,
+    Inversion,
+    InversionConfig,
+    InversionTarget,
+    invert,
+)
 from engine.models.classifier import Classifier
+from engine.pipeline.executors import Executor, LocalExecutor, Part
 from engine.progress import Progress, ignore_progress
 
 KIND = "inversion"
+REASONS = (CONVERGED, ALL_STEPS, NOT_FINITE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class InversionWork:
+    """Pictures of some slices; shards are of `targets`.
+
+    Attributes:
+        classifier: The network.
+        targets: What to find pictures for.
+        config: How.
+        device: Where to compute, as torch names it.
+    """
+
+    classifier: Classifier
+    targets: tuple[InversionTarget, ...]
+    config: InversionConfig
+    device: str
+
+    def over(self, shards: Sequence[Shard], progress: Progress) -> Generator[Part, None, None]:
+        """Find the pictures of some shards; see `engine.pipeline.executors.ShardWork`."""
+        for number, shard in enumerate(shards):
+
+            def told(done: int, total: int, number: int = number) -> None:
+                progress(number * total + done, len(shards) * total)
+
+            found = invert(
+                self.classifier,
+                self.targets[shard.start : shard.stop],
+                self.config,
+                device=self.device,
+                on_progress=told,
+            )
+            yield shard, _packed(found)
+
+
+def _packed(found: Sequence[Inversion]) -> dict[str, np.ndarray]:
+    """Lay pictures out as arrays; losses one after another."""
+    return {
+        "picture": np.stack([one.picture for one in found]),
+        "n_losses": np.array([len(one.losses) for one in found], dtype=np.int64),
+        "losses": np.concatenate([one.losses for one in found]),
+        "reason": np.array([REASONS.index(one.reason) for one in found], dtype=np.int64),
+    }
+
+
+def _unpacked(arrays: Mapping[str, np.ndarray]) -> list[Inversion]:
+    ends = np.cumsum(arrays["n_losses"]).tolist()
+    losses = np.split(arrays["losses"], ends[:-1])
+    return [
+        Inversion(picture=np.array(picture), losses=np.array(own), reason=REASONS[reason])
+        for picture, own, reason in zip(
+            arrays["picture"], losses, arrays["reason"].tolist(), strict=True
+        )
+    ]
 
 
 def inversion_recipe(
@@ -57,6 +123,7 @@ def inversions(
     config: InversionConfig | None = None,
     *,
     device: str = "cpu",
+    executor: Executor | None = None,
     on_progress: Progress = ignore_progress,
 ) -> tuple[Inversion, ...]:
     """Give the pictures of some slices, finding those that are not there yet.
@@ -68,7 +135,9 @@ def inversions(
         targets: What to find pictures for.
         config: How; the defaults if left out.
         device: Where to compute, as torch names it.
-        on_progress: Told (steps done, most steps in all); may raise `Cancelled`.
+        executor: Which machines compute; this process if left out.
+        on_progress: Told how much is done, of all: in steps in this process, in pictures
+            elsewhere; may raise `Cancelled`.
 
     Returns:
         One picture a target, in their order.
@@ -80,17 +149,16 @@ def inversions(
     chosen = config or InversionConfig()
     recipes = [inversion_recipe(classifier_key, target, chosen) for target in targets]
     missing = [at for at, recipe in enumerate(recipes) if not store.has(recipe)]
-    starts = range(0, len(missing), chosen.batch_size)
-    for number, start in enumerate(starts):
-
-        def told(done: int, total: int, number: int = number) -> None:
-            on_progress(number * total + done, len(starts) * total)
-
-        part = missing[start : start + chosen.batch_size]
-        found = invert(
-            classifier, [targets[at] for at in part], chosen, device=device, on_progress=told
-        )
-        for at, picture in zip(part, found, strict=True):
+    work = InversionWork(
+        classifier=classifier,
+        targets=tuple(targets[at] for at in missing),
+        config=chosen,
+        device=device,
+    )
+    parts = shards_of(len(missing), chosen.batch_size, about=chosen.batch_size)
+    where = executor or LocalExecutor()
+    for shard, arrays in where.run(work, parts, on_progress, device=device):
+        for at, picture in zip(missing[shard.start : shard.stop], _unpacked(arrays), strict=True):
             _keep(store, recipes[at], picture)
     return tuple(codecs.load(Inversion, store.open(KIND, recipe.key).path) for recipe in recipes)
 

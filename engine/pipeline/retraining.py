@@ -10,7 +10,7 @@ from jaxtyping import Float32, Int64
 from engine.artifacts import codecs
 from engine.artifacts.recipe import canonical_json
 from engine.attention.extraction import extract
-from engine.attention.heads import LinearHead, maps_under_heads
+from engine.attention.heads import LinearHead
 from engine.data.groups import GroupIndex
 from engine.data.manifest import ImageManifest, Split
 from engine.data.regions import object_region, spurious_region
@@ -23,6 +23,8 @@ from engine.models.checkpoints import load_classifier, save_classifier
 from engine.models.classifier import Classifier, head_of
 from engine.models.transplant import fold_head, with_head
 from engine.pipeline.config import PipelineConfig
+from engine.pipeline.executors import Executor, LocalExecutor
+from engine.pipeline.mapping import HeadMapsWork, gathered
 from engine.pipeline.pipeline import Inputs, Stage
 from engine.pipeline.routes import (
     fit_route,
@@ -56,11 +58,22 @@ REPORT_FILE = "report.json"
 _ROWS_AT_ONCE = 65_536
 
 
-def retraining_stages(config: PipelineConfig) -> list[Stage]:
-    """Give a stage per route, one for where the new heads look, and the evaluation."""
-    stages = [*helper_stages(config)]
+def retraining_stages(config: PipelineConfig, executor: Executor | None = None) -> list[Stage]:
+    """Give a stage per route, one for where the new heads look, and the evaluation.
+
+    Args:
+        config: All settings.
+        executor: Where stages that go over the pictures are computed; here if left out.
+
+    Returns:
+        The stages in order.
+    """
+    where = executor or LocalExecutor()
+    stages = [*helper_stages(config, where)]
     stages += [_route(config, Route(name)) for name in config.retraining.routes]
-    looks = [_attention(config)] if config.evaluation.attention and _heads_only(config) else []
+    looks = (
+        [_attention(config, where)] if config.evaluation.attention and _heads_only(config) else []
+    )
     return [*stages, *looks, _evaluation(config)]
 
 
@@ -135,7 +148,7 @@ def _masked(manifest: ImageManifest, rows: Int64[np.ndarray, " m"]) -> bool:
     return any(r.mask or r.box or r.spurious_mask for r in records)
 
 
-def _attention(config: PipelineConfig) -> Stage:
+def _attention(config: PipelineConfig, executor: Executor) -> Stage:
     routes = tuple(route_stage(route) for route in config.retraining.routes)
 
     def compute(inputs: Inputs, progress: Progress) -> HeadMaps:
@@ -143,15 +156,23 @@ def _attention(config: PipelineConfig) -> Stage:
         rows = _evaluated_rows(config, manifest)
         if not _masked(manifest, rows):
             return HeadMaps(rows=rows, maps=np.zeros((len(routes), 0, 1, 1), dtype=np.float32))
-        _, maps = maps_under_heads(
-            manifest,
-            inputs["classifier"],
-            [linear_head(inputs[name]) for name in routes],
-            rows,
-            config.extraction,
+        work = HeadMapsWork(
+            manifest=manifest,
+            classifier=inputs["classifier"],
+            heads=[linear_head(inputs[name]) for name in routes],
+            rows=rows,
+            config=config.extraction,
             device=config.device,
-            on_progress=progress,
         )
+        found = gathered(
+            executor,
+            work,
+            len(rows),
+            config.extraction.batch_size,
+            progress,
+            device=config.device,
+        )
+        maps = np.ascontiguousarray(found["maps"].swapaxes(0, 1))
         return HeadMaps(rows=rows, maps=maps)
 
     return Stage(

@@ -14,10 +14,12 @@ from engine.errors import InvalidInput
 from engine.evaluation.bootstrap import number_objects
 from engine.models.classifier import pooled_head_of
 from engine.pipeline.config import PipelineConfig
+from engine.pipeline.executors import Executor
+from engine.pipeline.mapping import CorruptionWork, gathered
 from engine.pipeline.pipeline import Inputs, Stage
 from engine.progress import Progress
 from engine.randomness import generator, integer_seed
-from engine.training.corruption import CorruptedFeatures, corrupted_features, flagged_rows
+from engine.training.corruption import CorruptedFeatures, flagged_rows
 from engine.training.crayon import Feedback, FeedbackFit, answered_rows
 from engine.training.frozen import frozen_activations
 from engine.training.group_dro import RobustFit
@@ -104,30 +106,39 @@ def _spreads(config: PipelineConfig) -> bool:
     return config.retraining.crayon.answers == "spread"
 
 
-def helper_stages(config: PipelineConfig) -> list[Stage]:
+def helper_stages(config: PipelineConfig, executor: Executor) -> list[Stage]:
     """Give the stages that prepare what heads of single routes are fitted to."""
     if config.retraining.mode != "head":
         return []
-    helpers = {Route.CORM: _corruption, Route.CRAYON: _feedback}
     routes = config.retraining.routes
-    return [helper(config) for route, helper in helpers.items() if route in routes]
+    corruption = [_corruption(config, executor)] if Route.CORM in routes else []
+    return [*corruption, *([_feedback(config)] if Route.CRAYON in routes else [])]
 
 
-def _corruption(config: PipelineConfig) -> Stage:
+def _corruption(config: PipelineConfig, executor: Executor) -> Stage:
     def compute(inputs: Inputs, progress: Progress) -> CorruptedFeatures:
         extraction: Extraction = inputs["extraction"]
         rows = flagged(inputs)
-        return corrupted_features(
-            inputs["manifest"],
-            inputs["classifier"],
-            rows,
-            np.asarray(extraction.maps_true)[rows],
-            config.retraining.corm,
-            config.extraction,
+        work = CorruptionWork(
+            manifest=inputs["manifest"],
+            classifier=inputs["classifier"],
+            rows=rows,
+            maps=np.asarray(extraction.maps_true)[rows],
+            corm=config.retraining.corm,
+            config=config.extraction,
             seed=integer_seed(config.seed, CORRUPTION),
             device=config.device,
-            on_progress=progress,
         )
+        found = gathered(
+            executor,
+            work,
+            len(rows),
+            config.extraction.batch_size,
+            progress,
+            device=config.device,
+        )
+        nothing = np.zeros((0, 0), dtype=np.float32)
+        return CorruptedFeatures(rows=rows, features=found.get("features", nothing))
 
     return Stage(
         name=CORRUPTION,

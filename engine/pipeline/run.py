@@ -9,6 +9,7 @@ from engine.labeling.budget import propose_budget
 from engine.labeling.votes import VoteTable
 from engine.models.classifier import Classifier
 from engine.pipeline.config import PipelineConfig
+from engine.pipeline.executors import Executor, LocalExecutor
 from engine.pipeline.pipeline import SilentWatcher, StageRunner, Watcher
 from engine.pipeline.retraining import classifier_with, route_stage
 from engine.pipeline.sources import known_digest, read_data, remember_digest
@@ -29,6 +30,7 @@ class Run:
         votes: VoteTable | None = None,
         asked: tuple[int, ...] = (),
         watcher: Watcher | None = None,
+        executor: Executor | None = None,
     ) -> None:
         """Prepare a run; the data set is read and checked unless its files are known already.
 
@@ -38,6 +40,7 @@ class Run:
             votes: The answers, where there are any.
             asked: Rows that earlier rounds asked about.
             watcher: Told of stages and progress.
+            executor: Where stages that go over the pictures are computed; here if left out.
 
         Raises:
             ManifestError: The data set cannot be used.
@@ -47,9 +50,17 @@ class Run:
         self.votes = votes
         self.asked = asked
         self.watcher = watcher or SilentWatcher()
+        self.executor = executor or LocalExecutor()
         self._read: ImageManifest | None = None
         self.digest = self._digest()
-        stages = build_stages(config, self.digest, votes=votes, asked=asked, read=self._read)
+        stages = build_stages(
+            config,
+            self.digest,
+            votes=votes,
+            asked=asked,
+            read=self._read,
+            executor=self.executor,
+        )
         self.runner = StageRunner(stages, store, seed=config.seed, watcher=self.watcher)
 
     def _digest(self) -> str:
@@ -65,7 +76,14 @@ class Run:
 
     def with_votes(self, votes: VoteTable) -> "Run":
         """Give the same run with answers."""
-        return Run(self.config, self.store, votes=votes, asked=self.asked, watcher=self.watcher)
+        return Run(
+            self.config,
+            self.store,
+            votes=votes,
+            asked=self.asked,
+            watcher=self.watcher,
+            executor=self.executor,
+        )
 
     def ensure(self, stage: str) -> Artifact:
         """Make a stage's artifact, and what it needs, unless it is there."""

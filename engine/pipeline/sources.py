@@ -11,7 +11,6 @@ from engine.artifacts import codecs
 from engine.artifacts.recipe import canonical_json
 from engine.artifacts.store import ArtifactStore
 from engine.attention.extraction import ExtractionConfig
-from engine.attention.heads import head_features
 from engine.data.images import Preprocessing
 from engine.data.layouts import read_celeba, read_folder_per_class, read_waterbirds
 from engine.data.manifest import ImageManifest, Split, read_manifest, read_records, write_manifest
@@ -22,6 +21,8 @@ from engine.models.classifier import Classifier, head_of, make_classifier
 from engine.models.pretrained import load_backbone, preprocessing_for
 from engine.models.transplant import fold_head, with_head
 from engine.pipeline.config import ClassifierConfig, DataConfig, PipelineConfig
+from engine.pipeline.executors import Executor, LocalExecutor
+from engine.pipeline.mapping import FeaturesWork, gathered
 from engine.progress import Progress
 from engine.randomness import integer_seed
 from engine.training.last_layer import LastLayerConfig, fit_head
@@ -171,9 +172,21 @@ def _sized(preprocessing: Preprocessing, size: int) -> Preprocessing:
 
 
 def make_reference(
-    config: PipelineConfig, manifest: ImageManifest, on_progress: Progress
+    config: PipelineConfig,
+    manifest: ImageManifest,
+    on_progress: Progress,
+    executor: Executor | None = None,
 ) -> Classifier:
     """Load or train the classifier under study.
+
+    Args:
+        config: All settings.
+        manifest: The data set.
+        on_progress: Told (done, in all); may raise `Cancelled`.
+        executor: Where features for a head are computed; here if left out.
+
+    Returns:
+        The classifier.
 
     Raises:
         ModelMismatch: The weights do not fit, or the network has no plain linear head to train.
@@ -207,7 +220,9 @@ def make_reference(
             on_progress=on_progress,
         )
         return tuned
-    return _with_fitted_head(config, classifier, manifest, train, on_progress)
+    return _with_fitted_head(
+        config, classifier, manifest, train, on_progress, executor or LocalExecutor()
+    )
 
 
 def _with_fitted_head(
@@ -216,6 +231,7 @@ def _with_fitted_head(
     manifest: ImageManifest,
     train: np.ndarray,
     on_progress: Progress,
+    executor: Executor,
 ) -> Classifier:
     linear = head_of(classifier)
     if linear is None:
@@ -224,16 +240,21 @@ def _with_fitted_head(
             "set classifier.source to finetune, or give trained weights with source file"
         )
         raise InvalidInput(msg)
-    features = head_features(
-        manifest,
-        classifier,
-        train,
-        ExtractionConfig(precision=config.extraction.precision, workers=config.extraction.workers),
+    extraction = ExtractionConfig(
+        precision=config.extraction.precision, workers=config.extraction.workers
+    )
+    work = FeaturesWork(
+        manifest=manifest,
+        classifier=classifier,
+        rows=train,
+        config=extraction,
         device=config.device,
-        on_progress=on_progress,
+    )
+    found = gathered(
+        executor, work, len(train), extraction.batch_size, on_progress, device=config.device
     )
     head = fit_head(
-        features,
+        found["features"],
         manifest.labels[train],
         # the reference is a classifier as people train it: no weights for classes
         LastLayerConfig(class_balanced=False),

@@ -29,6 +29,7 @@ from engine.models.classifier import Classifier
 from engine.pipeline.choosing import rule_stages
 from engine.pipeline.config import PipelineConfig
 from engine.pipeline.curating import curation_stages
+from engine.pipeline.executors import Executor, LocalExecutor
 from engine.pipeline.mapping import stream_extraction
 from engine.pipeline.pipeline import Inputs, Stage, loader
 from engine.pipeline.pools import POOLS, pool_of
@@ -65,6 +66,7 @@ def build_stages(
     votes: VoteTable | None,
     asked: tuple[int, ...] = (),
     read: ImageManifest | None = None,
+    executor: Executor | None = None,
 ) -> dict[str, Stage]:
     """Give every stage of a run.
 
@@ -74,14 +76,16 @@ def build_stages(
         votes: The answers; None where nobody was asked yet.
         asked: Rows that earlier rounds asked about, which are not asked again.
         read: The data set, where it was read a moment ago to know its digest.
+        executor: Where stages that go over the pictures are computed; here if left out.
 
     Returns:
         Name to stage.
     """
+    where = executor or LocalExecutor()
     stages = [
         _manifest(config, digest, read),
-        _classifier(config),
-        _extraction(config),
+        _classifier(config, where),
+        _extraction(config, where),
         _space(config),
         _budget(config),
         *(_queries(config, asked, pool) for pool in POOLS),
@@ -92,7 +96,7 @@ def build_stages(
         *rule_stages(config),
         *curation_stages(config),
     ]
-    return {stage.name: stage for stage in [*stages, *retraining_stages(config)]}
+    return {stage.name: stage for stage in [*stages, *retraining_stages(config, where)]}
 
 
 def _manifest(config: PipelineConfig, digest: str, read: ImageManifest | None) -> Stage:
@@ -111,7 +115,7 @@ def _manifest(config: PipelineConfig, digest: str, read: ImageManifest | None) -
     )
 
 
-def _classifier(config: PipelineConfig) -> Stage:
+def _classifier(config: PipelineConfig, executor: Executor) -> Stage:
     settings: dict[str, Any] = codecs.to_json(config.classifier)
     if config.classifier.source == "file":
         # where the file lies does not matter, what is in it does
@@ -122,7 +126,7 @@ def _classifier(config: PipelineConfig) -> Stage:
         settings["precision"] = config.extraction.precision
 
     def compute(inputs: Inputs, progress: Progress) -> Classifier:
-        return make_reference(config, inputs["manifest"], progress)
+        return make_reference(config, inputs["manifest"], progress, executor)
 
     return Stage(
         name="classifier",
@@ -137,7 +141,7 @@ def _classifier(config: PipelineConfig) -> Stage:
     )
 
 
-def _extraction(config: PipelineConfig) -> Stage:
+def _extraction(config: PipelineConfig, executor: Executor) -> Stage:
     settings = codecs.to_json(config.extraction)
     del settings["batch_size"], settings["workers"]  # they change the time, not the result
 
@@ -157,7 +161,9 @@ def _extraction(config: PipelineConfig) -> Stage:
         inputs=("manifest", "classifier"),
         config=settings,
         compute=compute,
-        stream=lambda inputs, progress, folder: stream_extraction(config, inputs, progress, folder),
+        stream=lambda inputs, progress, folder: stream_extraction(
+            config, executor, inputs, progress, folder
+        ),
         load=loader(Extraction),
     )
 

@@ -78,3 +78,20 @@ def test_one_point_and_a_flat_line_can_be_drawn():
 
     for series in (flat, single):
         assert words(line_figure("t", [series], x_label="x", y_label="y"))
+
+
+def test_logarithmic_axes_stand_at_powers_of_ten():
+    straight = Series(
+        name="n", points=tuple(Point(x=10.0**k, y=10.0 ** (k - 4)) for k in (3, 4, 6))
+    )
+
+    svg = line_figure("Cost", (straight,), x_label="images", y_label="seconds", logarithmic=True)
+
+    assert {"1k", "10k", "100k", "1M", "0.1", "1", "10", "100"} <= set(words(svg))
+    joined = next(part for part in svg.splitlines() if 'class="line"' in part)
+    (a, b), (c, d), (e, f) = (
+        tuple(map(float, pair.split(",")))
+        for pair in joined.split('points="')[1].split('"')[0].split()
+    )
+    assert (c - a) / (e - a) == pytest.approx(1 / 3, abs=0.01)
+    assert (d - b) / (f - b) == pytest.approx(1 / 3, abs=0.01)
