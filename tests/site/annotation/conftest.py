@@ -75,6 +75,23 @@ class Visit:
         return self.answer(waiting, answer, client_uuid, **more)
 
 
+def at_the_first_task(page: Any, origin: str, round_: Round) -> Any:
+    """Open the first task as somebody who has consented and practised, without the way there.
+
+    The way itself is walked in `test_annotator_in_browser`, by keys, by touch and without scripts.
+    """
+    visit = Visit(Client(), round_).start().practise()
+    page.context.add_cookies(
+        [
+            {"name": name, "value": each.value, "url": origin}
+            for name, each in visit.client.cookies.items()
+        ]
+    )
+    page.goto(origin + visit.url("task"))
+    page.wait_for_selector("[data-task][data-state=ready]")
+    return page
+
+
 @pytest.fixture
 def visit() -> Callable[[Client, Round], Visit]:
     """Let a browser visit a round."""

@@ -11,6 +11,7 @@ from django.utils import timezone
 from annotation_site.annotation import services
 from annotation_site.annotation.models import Arm, Assignment, Response, Round, RoundState, Sitting
 from tests.site import factories
+from tests.site.annotation.conftest import at_the_first_task
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
@@ -65,6 +66,11 @@ def link(page, round_):
 
 
 def begin(page, round_):
+    """Stand before the first task."""
+    return at_the_first_task(page, page.origin, round_)
+
+
+def walk_in(page, round_):
     """Consent and practise; stop at the first task."""
     page.goto(link(page, round_))
     page.check("input[name=consent]")
@@ -264,7 +270,7 @@ def test_a_whole_sitting_over_a_line_that_comes_and_goes(visitor, round_):
 
 
 def test_back_and_reload_lose_and_repeat_nothing(visitor, round_):
-    page = begin(visitor(), round_)
+    page = walk_in(visitor(), round_)
     answer(page, "y", 2)
     assert stored(round_, 2) == 2
     page.wait_for_selector(READY)
@@ -335,7 +341,7 @@ def test_the_annotator_loads_little_script(visitor, round_):
             sizes[response.url] = len(response.body())
 
     page.on("response", note)
-    begin(page, round_)
+    walk_in(page, round_)
     page.wait_for_timeout(500)
 
     assert any(url.endswith("/task.js") for url in sizes)

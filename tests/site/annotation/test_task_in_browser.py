@@ -3,11 +3,11 @@
 from collections import Counter
 
 import pytest
-from django.urls import reverse
 
 from annotation_site.annotation import services
 from annotation_site.annotation.models import Response, RoundState
 from tests.site import factories
+from tests.site.annotation.conftest import at_the_first_task
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
@@ -21,7 +21,7 @@ def round_(project):
 
 @pytest.fixture
 def page(chromium, live_server, round_):
-    """A page on the first task, reached through consent and practice."""
+    """A page on the first task."""
     context = chromium.new_context(viewport={"width": 1280, "height": 800})
     page = context.new_page()
     page.troubles = []
@@ -29,16 +29,7 @@ def page(chromium, live_server, round_):
     page.on(
         "console", lambda line: "Content Security" in line.text and page.troubles.append(line.text)
     )
-    page.goto(live_server.url + reverse("annotation:consent", args=[round_.link_token]))
-    page.click("input[type=checkbox]")
-    page.click("text=Start practice")
-    for _ in range(3):
-        page.wait_for_selector("[data-practice][data-state=ready]")
-        page.keyboard.press("y")
-        page.wait_for_selector("[data-next]")
-        page.click("[data-next]")
-    page.click("button:has-text('Start')")
-    page.wait_for_selector(READY)
+    at_the_first_task(page, live_server.url, round_)
     yield page
     assert page.troubles == []
     context.close()
