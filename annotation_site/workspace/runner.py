@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from django.conf import settings
 
-from annotation_site.exports.csv_cells import guarded
 from annotation_site.exports.writing import sha256
 from annotation_site.jobs.models import Job, JobKind
 from annotation_site.jobs.runner import settings_of
@@ -28,6 +27,7 @@ from engine.artifacts.provenance import provenance
 from engine.artifacts.recipe import canonical_json
 from engine.artifacts.store import ArtifactStore, full_disk_explained
 from engine.attention.extraction import Extraction
+from engine.data.csv_text import guarded
 from engine.data.manifest import ImageManifest, Split
 from engine.errors import InvalidInput
 from engine.inversion.inverting import Inversion, InversionConfig, slice_targets

@@ -1,7 +1,7 @@
 """One pass over the pictures: everything that later stages need from the network."""
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 
@@ -175,7 +175,7 @@ def extract_shards(
     *,
     device: str = "cpu",
     on_progress: Progress = ignore_progress,
-) -> Iterator[tuple[Shard, dict[str, np.ndarray]]]:
+) -> Generator[tuple[Shard, dict[str, np.ndarray]], None, None]:
     """Run a classifier over some shards of a manifest, and give each as soon as it is done.
 
     No more than one shard is held. Pictures of the next batches, also of the next shard, are

@@ -39,7 +39,7 @@ def test_the_next_item_is_fetched_while_the_last_is_worked_on():
     while len(fetched) < 3 and time.monotonic() < patience:
         time.sleep(0.01)
     assert fetched == [0, 1, 2]
-    items.close()  # type: ignore[attr-defined]
+    items.close()
 
 
 def test_a_caller_that_stops_ends_the_thread():
@@ -47,6 +47,6 @@ def test_a_caller_that_stops_ends_the_thread():
     items = fetched_ahead(iter(range(1000)))
     assert next(items) == 0
 
-    items.close()  # type: ignore[attr-defined]
+    items.close()
 
     assert threading.active_count() == before

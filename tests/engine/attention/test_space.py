@@ -105,12 +105,10 @@ def test_vectors_may_lie_among_others_on_the_disk(tmp_path, standardise):
         np.save(tmp_path / f"{name}.npy", among)
     rows, fit = np.arange(30), np.arange(30) < 20
 
-    found = build_attention_space(
-        *(np.load(tmp_path / f"{name}.npy", mmap_mode="r") for name in "ce"),
-        rows, fit, config, seed=0, at=at,
-    )  # fmt: skip
+    core, environment = (np.load(tmp_path / f"{name}.npy", mmap_mode="r") for name in "ce")
+    found = build_attention_space(core, environment, rows, fit, config, seed=0, at=at)
 
-    expected = build_attention_space(*halves, rows, fit, config, seed=0)
+    expected = build_attention_space(halves[0], halves[1], rows, fit, config, seed=0)
     for name in ("core", "environment", "core_components", "environment_components"):
         assert getattr(found, name).tobytes() == getattr(expected, name).tobytes(), name
     assert found.core_trustworthiness == expected.core_trustworthiness

@@ -16,8 +16,10 @@ def test_thirds_can_be_worked_out_by_hand(round_):
     first, middle, last = thirds_of(study_of(round_).answers)
 
     assert (first.n, first.n_compared, first.agreement) == (8, 8, 1.0)
-    assert (middle.n, middle.agreement) == (8, pytest.approx(1 / 2))
-    assert (last.n, last.n_compared, last.agreement) == (8, 7, pytest.approx(3 / 7))
+    assert middle.n == 8
+    assert middle.agreement == pytest.approx(1 / 2)
+    assert (last.n, last.n_compared) == (8, 7)
+    assert last.agreement == pytest.approx(3 / 7)
 
 
 def test_each_third_has_its_own_median(project):
