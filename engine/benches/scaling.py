@@ -93,7 +93,7 @@ def measure_scaling(
                     str(n): turn["peak_mib"] for n, turn in zip(bench.sizes, turns, strict=True)
                 },
                 "exponent": round(exponent, 3),
-                "extrapolated": {str(TARGET): round(scale * TARGET**exponent, 1)}
+                "extrapolated": {str(TARGET): float(f"{scale * TARGET**exponent:.3g}")}
                 if bench.sizes[-1] < TARGET
                 else {},
             }

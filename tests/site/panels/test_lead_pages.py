@@ -371,7 +371,7 @@ def test_the_lists_to_paste(person, study, mira_browser):
     taken = {kind: take(mira_browser, study, kind) for kind in TAKEAWAYS}
 
     assert taken["approve"] == f"{submission_of(ANA)}\n"
-    assert taken["pay"] == f"{BEN},0.60\n"
+    assert taken["pay"] == f"{BEN},0.60\r\n"
     assert taken["return"] == f"{submission_of(dana)}\n"
     assert sorted(taken["took_part"].split()) == sorted([ANA, BEN, cara, dana])
     (rejection,) = list(csv.DictReader(io.StringIO(taken["reject"])))

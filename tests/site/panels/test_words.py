@@ -6,14 +6,15 @@ from pathlib import Path
 from django.utils import translation
 from django.utils.translation import gettext, ngettext
 
-PAGES = Path(__file__).parents[3] / "templates" / "panels"
+TEMPLATES = Path(__file__).parents[3] / "templates"
+PARTS = ("annotation/_consent_facts.html",)
 FOR_ANNOTATORS = ("end", "welcome", "welcome_back", "turned_away", "no_entry")
 
 
 def test_every_word_for_annotators_has_its_arabic():
     said, counted = set(), set()
-    for name in FOR_ANNOTATORS:
-        text = (PAGES / f"{name}.html").read_text()
+    for name in (*(f"panels/{page}.html" for page in FOR_ANNOTATORS), *PARTS):
+        text = (TEMPLATES / name).read_text()
         said |= set(re.findall(r'{% translate "([^"]+)"', text))
         said |= set(re.findall(r"{% translate '([^']+)'", text))
         counted |= set(
