@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.spatial import ConvexHull, QhullError, cKDTree
-from scipy.stats import rankdata
 
 from engine.attention.presets import check_range
 from engine.errors import InvalidInput, MisalignedRows
@@ -109,7 +108,7 @@ def _first_seeds(
     true = np.where(
         spread > 0, (centres - centres.min(axis=0)) / np.where(spread > 0, spread, 1), 0.5
     )
-    ranks = (rankdata(centres, method="ordinal", axis=0) - 0.5) / k
+    ranks = (centres.argsort(axis=0, kind="stable").argsort(axis=0) + 0.5) / k
     seeds: np.ndarray = (0.02 + 0.96 * ((1 - by_rank) * true + by_rank * ranks)) * box
     angle = np.arange(k) * 2.399963  # the golden angle: no two seeds are shifted alike
     return seeds + 1e-6 * np.stack([np.cos(angle), np.sin(angle)], axis=1)

@@ -145,7 +145,9 @@ def test_a_rehearsals_page_in_every_state(opened, ready_round, mira, rob):
         state=JobState.RUNNING, stage="Letting the simulated crowd come", done=3, total=8,
         started_at=timezone.now(), stage_started_at=timezone.now(), heartbeat_at=timezone.now(),
     )  # fmt: skip
-    look(go("rehearsal:page", number), "rehearsal-running")
+    running = go("rehearsal:page", number)
+    look(running, "rehearsal-running")
+    running.goto("about:blank")  # it would load itself anew when the job ends
     Job.objects.filter(pk=job.pk).update(state=JobState.FAILED, error="There is no room left.")
     look(go("rehearsal:page", number), "rehearsal-failed")
     Job.objects.filter(pk=job.pk).update(
