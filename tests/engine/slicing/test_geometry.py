@@ -143,7 +143,8 @@ def test_overlap_is_0_for_every_set_that_people_can_make(seed, n, decimals):
         elif verb == 1 and len(np.unique(points[slices.members(number)], axis=0)) > 1:
             slices = split(slices, number, points)
         else:
-            slices = lasso(slices, np.flatnonzero(rng.random(n) < 0.3) if n > 9 else np.array([0]))
+            inside = np.flatnonzero(rng.random(n) < 0.3)
+            slices = lasso(slices, inside if len(inside) else np.array([0]))
 
     shapes = slice_shapes(slices, points)
 
