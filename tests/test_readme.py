@@ -94,6 +94,24 @@ def test_every_module_of_the_code_map_exists():
                 assert (folder / f"{module}.py").is_file(), f"{place}{module}.py"
 
 
+def test_every_module_is_on_the_code_map():
+    named: dict[str, set[str]] = {}
+    folder = ""
+    for line in code_map():
+        place, *words = line.split()
+        if line.startswith(" "):
+            named[folder] |= {place, *words}
+        else:
+            folder = place
+            named.setdefault(folder, set())
+    for package in PACKAGES:
+        for init in (ROOT / package).glob("*/__init__.py"):
+            modules = {path.stem for path in init.parent.glob("*.py")} - {"__init__", "apps"}
+            told = named[f"{package}/{init.parent.name}/"]
+            addresses = {name for name in modules if name == "urls" or name.endswith("_urls")}
+            assert modules - addresses <= told, init.parent
+
+
 def test_every_package_is_on_the_code_map():
     places = {line.split()[0] for line in code_map()}
 

@@ -32,7 +32,8 @@ from engine.data.manifest import ImageManifest, Split
 from engine.errors import InvalidInput
 from engine.inversion.inverting import Inversion, InversionConfig, slice_targets
 from engine.pipeline.inversions import inversions
-from engine.pipeline.mending import Arm, MendingOrder, NoiseOrder, mend, write_noise_file
+from engine.pipeline.mending import Arm, MendingOrder, mend
+from engine.pipeline.noise_files import NoiseOrder, write_noise_file
 from engine.pipeline.run import Run
 from engine.pipeline.slicing import Sliced, SlicingOrder, slice_images
 from engine.slicing.finding import FindingConfig

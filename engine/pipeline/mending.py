@@ -5,36 +5,26 @@ labels differ. Judged with noise off the core and on it: by true regions where t
 them, else by the attention, turned round in spurious slices, and then called estimated.
 """
 
-import io
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
-import torch
-from jaxtyping import Bool, Float32, Int
-from PIL import Image
+from jaxtyping import Bool, Int
 
 from engine.attention.presets import check_range
-from engine.data.csv_text import csv_writer
-from engine.data.images import image_batches
 from engine.data.manifest import ImageManifest, Split
 from engine.data.regions import object_region
 from engine.errors import InvalidInput
-from engine.evaluation.sensitivity import CoreSensitivity, core_sensitivity
+from engine.evaluation.sensitivity import CoreSensitivity
 from engine.pipeline.run import Run
-from engine.progress import Progress, ignore_progress
 from engine.randomness import integer_seed
 from engine.training.corruption import (
     CormConfig,
-    add_noise,
     corrupted_features,
-    noise_draws,
-    noise_masks,
 )
-from engine.training.last_layer import Head, LastLayerConfig, fit_head
+from engine.training.last_layer import Head
+from engine.training.noisy_heads import FIGURES, NoisyPass, fit_under_noise, judge_under_noise
 from engine.training.sensitivity import (
     Core,
     EstimatedCores,
@@ -43,7 +33,9 @@ from engine.training.sensitivity import (
     noisy_features,
 )
 
-FIGURES = ("clean", "core", "spurious", "rcs")
+NOISE = "corruption of slices"
+"""What the noise on training pictures is drawn for."""
+
 TRUE, ESTIMATED, NONE = "true", "estimated", "none"
 
 
@@ -145,7 +137,7 @@ def _cores(
 
 def _noisy(
     run: Run, rows: Int[np.ndarray, " m"], core: Core, order: MendingOrder
-) -> list[dict[Side, Float32[np.ndarray, "m d"]]]:
+) -> list[NoisyPass]:
     """Give frozen features of the judged pictures under each draw of noise."""
     found = []
     for draw in range(order.draws):
@@ -174,12 +166,12 @@ def _fitted(run: Run, manifest: ImageManifest, arm: Arm, order: MendingOrder) ->
     """Fit the last layer on an arm's pictures and labels."""
     extraction, config = run.load("extraction"), run.config
     train = np.setdiff1d(manifest.rows_of(Split.TRAIN), arm.left_out)
-    features = np.asarray(extraction.features)[train].copy()
-    labels = manifest.labels[train].copy()
+    labels = manifest.labels.copy()
     for row, label in arm.labels.items():
-        labels[train == row] = label
+        labels[row] = label
     live = ~np.asarray(extraction.dead_predicted)
     noisy = np.intersect1d(arm.noisy[live[arm.noisy]], train) if len(arm.noisy) else arm.noisy
+    made = None
     if len(noisy):
         made = corrupted_features(
             manifest,
@@ -188,20 +180,17 @@ def _fitted(run: Run, manifest: ImageManifest, arm: Arm, order: MendingOrder) ->
             np.asarray(extraction.maps_predicted)[noisy],
             order.corm,
             config.extraction,
-            seed=integer_seed(config.seed, "corruption of slices"),
+            seed=integer_seed(config.seed, NOISE),
             device=config.device,
             on_progress=run.watcher.progress,
-        ).features
-        if order.corm.beside:
-            features = np.concatenate([features, made])
-            labels = np.concatenate([labels, labels[np.searchsorted(train, noisy)]])
-        else:
-            features[np.searchsorted(train, noisy)] = made
-    return fit_head(
-        features,
+        )
+    return fit_under_noise(
+        np.asarray(extraction.features),
         labels,
-        LastLayerConfig(class_balanced=False),
-        config.classifier.c,
+        train,
+        made,
+        beside=order.corm.beside,
+        c=config.classifier.c,
         class_names=manifest.class_names,
     )
 
@@ -211,130 +200,16 @@ def _judged(
     manifest: ImageManifest,
     head: Head,
     rows: Int[np.ndarray, " m"],
-    noisy: Sequence[Mapping[Side, Float32[np.ndarray, "m d"]]],
+    noisy: Sequence[NoisyPass],
 ) -> CoreSensitivity | float:
     truths = manifest.labels[rows]
-    clean = _classes(head, np.asarray(run.load("extraction").features)[rows])
+    clean = np.asarray(run.load("extraction").features)[rows]
     if not noisy:
-        return float((clean == truths).mean())
-    off, on = (
-        [_classes(head, one[side]) for one in noisy] for side in (Side.OFF_CORE, Side.ON_CORE)
-    )
-    return core_sensitivity(truths, clean, off, on)
-
-
-def _classes(head: Head, features: Float32[np.ndarray, "m d"]) -> Int[np.ndarray, " m"]:
-    found: np.ndarray = head.logits(features).argmax(axis=1)
-    return found
+        return float((head.logits(clean).argmax(axis=1) == truths).mean())
+    return judge_under_noise(head, clean, truths, noisy)
 
 
 def _figures(found: CoreSensitivity | float) -> dict[str, float | None]:
     if isinstance(found, float):
         return {"clean": round(found, 5), "core": None, "spurious": None, "rcs": None}
     return {name: round(float(getattr(found, name)), 5) for name in FIGURES}
-
-
-# ---- noise to take away --------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class NoiseOrder:
-    """Whose pictures to write under noise.
-
-    Attributes:
-        rows: Rows of the manifest, rising.
-        sigma: Of the noise, on pictures in [0, 1].
-        about: Column to a text for each row, written beside the files' names.
-    """
-
-    rows: Int[np.ndarray, " k"]
-    sigma: float = 0.25
-    about: Mapping[str, Sequence[str]] = field(default_factory=dict)
-
-
-def write_noise(
-    run: Run, order: NoiseOrder, target: BinaryIO, on_progress: Progress = ignore_progress
-) -> int:
-    """Write masks and noisy pictures as a ZIP, a batch of pictures in memory at a time.
-
-    Pictures have the size of the network's input, for that is what retraining sees; where
-    attention has no positive evidence the mask is empty and the picture as it was.
-
-    Args:
-        run: Of the project.
-        order: Whose pictures.
-        target: Where the ZIP goes.
-        on_progress: Told (pictures done, pictures in all); may raise `Cancelled`.
-
-    Returns:
-        The number of pictures.
-    """
-    manifest, classifier = run.load("manifest"), run.load("classifier")
-    maps = np.asarray(run.load("extraction").maps_predicted)
-    seen = classifier.preprocessing
-    mean = np.array(seen.mean, dtype=np.float32)[:, None, None]
-    std = np.array(seen.std, dtype=np.float32)[:, None, None]
-    seed = integer_seed(run.config.seed, "corruption of slices")
-    table = io.StringIO(newline="")
-    lines = csv_writer(table)
-    lines.writerow(["row", "mask", "noisy", *order.about])
-    done = 0
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
-        for batch in image_batches(
-            manifest, order.rows, seen, batch_size=run.config.extraction.batch_size
-        ):
-            own = order.rows[done : done + len(batch.rows)]
-            masks = noise_masks(maps[own], seen.size)
-            draws = noise_draws(seed, own.tolist(), seen.size)
-            noisy = add_noise(batch.images, masks, draws, seen, sigma=order.sigma)
-            for at, row in enumerate(own.tolist()):
-                name = f"{row:07d}-{_stem(manifest.records[row].path)}.png"
-                archive.writestr(f"masks/{name}", _png(masks[at].numpy()[None]))
-                archive.writestr(f"noisy/{name}", _png(_plain(noisy[at], mean, std)))
-                more = [str(values[done + at]) for values in order.about.values()]
-                lines.writerow([row, f"masks/{name}", f"noisy/{name}", *more])
-            done += len(own)
-            on_progress(done, len(order.rows))
-        archive.writestr("images.csv", table.getvalue())
-    return done
-
-
-def _stem(path: str) -> str:
-    """Give a file's name without what another system may not take."""
-    kept = [
-        letter if letter.isalnum() or letter in "-_" else "_" for letter in PurePosixPath(path).stem
-    ]
-    return "".join(kept)[:60] or "image"
-
-
-def _plain(image: torch.Tensor, mean: np.ndarray, std: np.ndarray) -> np.ndarray:
-    pixels: np.ndarray = image.numpy() * std + mean
-    return pixels
-
-
-def _png(bands: np.ndarray) -> bytes:
-    pixels = np.rint(np.clip(bands, 0.0, 1.0) * 255).astype(np.uint8)
-    out = io.BytesIO()
-    picture = (
-        Image.fromarray(pixels[0])
-        if len(pixels) == 1
-        else Image.fromarray(pixels.transpose(1, 2, 0))
-    )
-    picture.save(out, "PNG", compress_level=3)
-    return out.getvalue()
-
-
-def write_noise_file(
-    run: Run, order: NoiseOrder, path: Path, on_progress: Progress = ignore_progress
-) -> int:
-    """Write the ZIP to a file, wholly or not at all; see `write_noise`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".part")
-    try:
-        with unfinished.open("wb") as file:
-            n_pictures = write_noise(run, order, file, on_progress)
-        unfinished.replace(path)
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
-        raise
-    return n_pictures

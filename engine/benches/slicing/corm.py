@@ -2,8 +2,8 @@
 
 Three classifiers by one recipe, that of the classifier under study; only the training pictures
 differ. `baseline` sees them clean. For `annotation` the pictures of slices that were marked
-spurious have noise where the attention lies, for `propagation` those of all slices whose propagated
-score is below one half. Judged by true masks: noise off the object, noise on it.
+spurious have noise where the attention lies, for `propagation` those of all slices that the marks
+call spurious once they have spread. Judged by true masks: noise off the object, noise on it.
 """
 
 import hashlib
@@ -33,7 +33,12 @@ from engine.models.classifier import Classifier
 from engine.pipeline.pipeline import Watcher
 from engine.randomness import integer_seed
 from engine.slicing.marks import Mark, MarkKind
-from engine.slicing.propagation import marking_map, next_slices, slice_scores
+from engine.slicing.propagation import (
+    marking_map,
+    next_slices,
+    slice_scores,
+    spurious_slices,
+)
 from engine.training.corruption import (
     CormConfig,
     CorruptedFeatures,
@@ -41,12 +46,11 @@ from engine.training.corruption import (
     corrupted_features,
 )
 from engine.training.frozen import passes
-from engine.training.last_layer import Head, LastLayerConfig, fit_head
 from engine.training.loop import FineTuneConfig, fine_tune
+from engine.training.noisy_heads import FIGURES, NoisyPass, fit_under_noise, judge_under_noise
 from engine.training.sensitivity import Side, core_of_regions, noise_on, noisy_features
 
 ARMS = ("baseline", "annotation", "propagation")
-FIGURES = ("clean", "core", "spurious", "rcs")
 
 
 def _tuning() -> FineTuneConfig:
@@ -172,7 +176,7 @@ def _flagged(
     index = slices.index()
     numbers = np.array(slices.numbers)
     marked = np.array([n for n, m in marks.items() if m.kind is MarkKind.SPURIOUS], dtype=np.int64)
-    low = numbers[slice_scores(slices, marks, prepared).scores < 0.5]
+    low = np.array(spurious_slices(slices, slice_scores(slices, marks, prepared)), dtype=np.int64)
     live = ~np.asarray(ground.subject.extraction.dead_predicted)[ground.rows]
 
     def rows(chosen: Int[np.ndarray, " _"]) -> Int[np.ndarray, " _"]:
@@ -216,32 +220,21 @@ def _head_judge(
     train = subject.manifest.rows_of(Split.TRAIN)
     noisy = _noisy_splits(order, subject, rows, store, watcher)
     every = np.asarray(subject.extraction.features)
-    config = LastLayerConfig(class_balanced=False)
 
     def judge(flagged: Int[np.ndarray, " k"], seed: int) -> CoreSensitivity:
-        features, labels = every[train].copy(), subject.manifest.labels[train]
-        if len(flagged):
-            made = _corrupted(order, subject, flagged, store, watcher, seed)
-            if order.corm.beside:
-                features = np.concatenate([features, made])
-                labels = np.concatenate([labels, subject.manifest.labels[flagged]])
-            else:
-                features[np.searchsorted(train, flagged)] = made
-        names = subject.manifest.class_names
-        head = fit_head(features, labels, config, _c(order, subject), class_names=names)
-        return core_sensitivity(
-            subject.manifest.labels[rows],
-            _classes(head, every[rows]),
-            [_classes(head, np.asarray(one.off_core)) for one in noisy],
-            [_classes(head, np.asarray(one.on_core)) for one in noisy],
+        made = _corrupted(order, subject, flagged, store, watcher, seed) if len(flagged) else None
+        head = fit_under_noise(
+            every,
+            subject.manifest.labels,
+            train,
+            made,
+            beside=order.corm.beside,
+            c=_c(order, subject),
+            class_names=subject.manifest.class_names,
         )
+        return judge_under_noise(head, every[rows], subject.manifest.labels[rows], noisy)
 
     return judge
-
-
-def _classes(head: Head, features: Float32[np.ndarray, "m d"]) -> Int[np.ndarray, " m"]:
-    found: np.ndarray = head.logits(features).argmax(axis=1)
-    return found
 
 
 def _corrupted(
@@ -251,7 +244,7 @@ def _corrupted(
     store: ArtifactStore,
     watcher: Watcher,
     seed: int,
-) -> Float32[np.ndarray, "k d"]:
+) -> CorruptedFeatures:
     """Give features of the flagged training pictures with noise where the attention lies."""
     noise = integer_seed(seed, "corruption of slices")
     recipe = Recipe(
@@ -278,7 +271,7 @@ def _corrupted(
             on_progress=watcher.progress,
         )
 
-    return np.asarray(kept(store, recipe, CorruptedFeatures, make).features)
+    return kept(store, recipe, CorruptedFeatures, make)
 
 
 def _noisy_splits(
@@ -287,10 +280,10 @@ def _noisy_splits(
     rows: Int[np.ndarray, " m"],
     store: ArtifactStore,
     watcher: Watcher,
-) -> list[NoisySplit]:
+) -> list[NoisyPass]:
     """Give frozen features of the judged pictures under each draw of noise."""
     core = core_of_regions(lambda row: object_region(subject.manifest, row))
-    found: list[NoisySplit] = []
+    found: list[NoisyPass] = []
     for draw in range(order.draws):
         seeds = {side: integer_seed(draw, f"noise {side}") for side in Side}
         recipe = Recipe(
@@ -319,7 +312,8 @@ def _noisy_splits(
             )
             return NoisySplit(off_core=off, on_core=on)
 
-        found.append(kept(store, recipe, NoisySplit, make))
+        split = kept(store, recipe, NoisySplit, make)
+        found.append({Side.OFF_CORE: split.off_core, Side.ON_CORE: split.on_core})
     return found
 
 
