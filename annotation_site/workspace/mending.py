@@ -11,9 +11,7 @@ from annotation_site.projects.models import Image
 from annotation_site.workspace.marking import mark_rows, marks_of, scores_of
 from annotation_site.workspace.models import LabelFlag, Workspace
 from annotation_site.workspace.versions import Version, version_of
-
-BELOW = 0.5
-"""Slices whose attention score is below this count as spurious, where marks have spread."""
+from engine.slicing.propagation import spurious_slices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -22,7 +20,7 @@ class Flagged:
 
     Attributes:
         marked: Rows in slices that a person marked spurious, rising.
-        low: Rows in slices whose score is below the limit, rising.
+        low: Rows in slices that are spurious once marks have spread, rising.
         marked_slices: Their numbers.
         low_slices: Their numbers.
         n_marks: Marks in all.
@@ -39,23 +37,17 @@ class Flagged:
     wrong: np.ndarray
 
 
-def flagged(workspace: Workspace, version: Version, *, below: float = BELOW) -> Flagged:
+def flagged(workspace: Workspace, version: Version) -> Flagged:
     """Gather what marks and flags say.
 
     Args:
         workspace: Whose.
         version: Its slices.
-        below: Slices with a lower attention score are flagged.
     """
     rows = mark_rows(workspace)
     marks = marks_of(rows)
-    scores = scores_of(workspace, version, marks).scores
     marked = tuple(number for number, row in rows.items() if row.kind == "spurious")
-    low = tuple(
-        number
-        for number, score in zip(version.slices.numbers, scores.tolist(), strict=True)
-        if score < below and marks
-    )
+    low = spurious_slices(version.slices, scores_of(workspace, version, marks))
     labels: dict[int, int] = {}
     wrong: list[int] = []
     flags = LabelFlag.objects.filter(project=workspace.project, label_is_wrong=True)

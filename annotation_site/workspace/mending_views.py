@@ -26,7 +26,7 @@ from annotation_site.workspace.ordering import ask_for_mending, ask_for_noise
 ARMS = {
     "baseline": "clean pictures, labels as they are",
     "annotation": "noise on slices marked spurious",
-    "propagation": "noise on slices whose score is below .5",
+    "propagation": "noise on slices whose score is below .4",
     "without wrong labels": "images flagged for a wrong label left out",
     "corrected labels": "flagged images with the label they should have",
 }

@@ -11,7 +11,7 @@ from annotation_site.workspace.mending import counts
 from annotation_site.workspace.models import SplitChoice, Workspace
 
 CHOICES = ("marked", "low")
-"""Which slices' images get noise: those marked spurious, or all whose score is below one half."""
+"""Which slices' images get noise: those marked spurious, or all that are once marks have spread."""
 
 
 def ask_for_slices(

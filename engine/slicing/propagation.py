@@ -33,6 +33,10 @@ _DIRECT = 500_000
 """Pairs of image and centre up to which the function is computed image by image."""
 
 
+DECIDED_BELOW = 0.4
+"""Where spreading decides: the farther slices stay between .4 and .6 after a single mark."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PropagationConfig:
     """How marks spread.
@@ -244,6 +248,23 @@ def slice_scores(slices: SliceSet, marks: Marks, prepared: MarkingMap) -> SliceS
     scores[places] = values
     doubt = np.sqrt(np.clip(variance / full, 0.0, 1.0))
     return SliceScores(scores=scores, doubt=np.where(known, 0.0, doubt), stated=known)
+
+
+def spurious_slices(slices: SliceSet, found: SliceScores) -> tuple[int, ...]:
+    """Give the numbers of the slices that are spurious once marks have spread.
+
+    Args:
+        slices: The set that was scored.
+        found: From `slice_scores`.
+
+    Returns:
+        Slices with a score below `DECIDED_BELOW`, in the set's order. What lies between that and
+        one half is undecided: one mark draws slices that it hardly reaches to either side of .5.
+    """
+    low = np.asarray(found.scores) < DECIDED_BELOW
+    return tuple(
+        number for number, is_low in zip(slices.numbers, low.tolist(), strict=True) if is_low
+    )
 
 
 def image_scores(
