@@ -89,8 +89,9 @@ def corm(
 ) -> None:
     """Retrain with noise on spurious slices; report clean, core, spurious accuracy and RCS."""
     from engine.artifacts.store import ArtifactStore
-    from engine.benches.slicing.corm import ARMS, FIGURES, CormOrder, measure_corm
+    from engine.benches.slicing.corm import ARMS, CormOrder, measure_corm
     from engine.training.corruption import CormConfig
+    from engine.training.noisy_heads import FIGURES
 
     order = CormOrder(
         data=data,

@@ -139,7 +139,7 @@ def _noisy(
     run: Run, rows: Int[np.ndarray, " m"], core: Core, order: MendingOrder
 ) -> list[NoisyPass]:
     """Give frozen features of the judged pictures under each draw of noise."""
-    found = []
+    found: list[NoisyPass] = []
     for draw in range(order.draws):
         run.watcher.stage_started(f"noise on {order.split.value}, draw {draw + 1}", cached=False)
         found.append(

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from engine.benches.slicing.corm import ARMS, FIGURES, CormOrder, measure_corm
+from engine.benches.slicing.corm import ARMS, CormOrder, measure_corm
 from engine.benches.slicing.ground import oracle_marks
 from engine.benches.slicing.inversion import InversionBench, measure_inversion
 from engine.benches.slicing.propagation import (
@@ -14,6 +14,7 @@ from engine.evaluation.sensitivity import relative_core_sensitivity
 from engine.pipeline.pipeline import SilentWatcher
 from engine.slicing.marks import MarkKind
 from engine.slicing.slice_set import first_set
+from engine.training.noisy_heads import FIGURES
 
 
 def test_auroc_by_hand():
