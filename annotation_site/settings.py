@@ -119,6 +119,7 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         init_command="PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
     )
 else:
+    DATABASES["default"]["ENGINE"] = "annotation_site.web.postgres"
     DATABASES["default"].setdefault("OPTIONS", {}).update(
         # Plans of the statements of an answer are kept; behind a pooler of transactions set it 0.
         prepare_threshold=env.int("GAZECHECK_DATABASE_PREPARE", 3) or None,

@@ -1,13 +1,15 @@
 """Answers: stored once under the client's id, in versions, never refused for being late.
 
-An answer is five statements: lock the sitting, read what the answer meets, write it, move its
-assignment on, serve the next one; and once in a while a sixth that renews the lease. Queries are
-kept plain on purpose, since putting them together costs more than running them.
+An answer is five statements: lock the sitting, read what the answer meets; write it, move its
+assignment on, serve the next one; and once in a while a sixth that renews the lease. PostgreSQL
+gets them in two messages. Queries are kept plain on purpose, since putting them together costs
+more than running them.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -38,7 +40,7 @@ from annotation_site.annotation.models import (
 )
 from annotation_site.annotation.places import retake_places
 from annotation_site.annotation.provenance import stimulus_hash
-from annotation_site.annotation.statements import Insert, Statement, column
+from annotation_site.annotation.statements import Bound, Insert, Statement, column, together
 from annotation_site.annotation.timing import Timing, judge
 
 BACK_TO_WORK = (SittingState.WORKING, SittingState.ASKING, SittingState.COMPLETED)
@@ -152,12 +154,14 @@ MET_COLUMNS = (
 
 _MEET = Statement(
     lambda sitting, assignment: (
-        Assignment.objects.filter(Q(public_id=assignment) | Q(state__in=WAITING), sitting=sitting)
+        Assignment.objects.filter(
+            Q(public_id=assignment) | Q(state__in=WAITING), sitting__public_id=sitting
+        )
         # The one that is answered comes first; of the others only the next one is wanted.
         .order_by(Case(When(public_id=assignment, then=0), default=1), "position")
         .values_list(*MET_COLUMNS)[:2]
     ),
-    {"sitting": column(Sitting, "id"), "assignment": column(Assignment, "public_id")},
+    {"sitting": column(Sitting, "public_id"), "assignment": column(Assignment, "public_id")},
 )
 _LOCK = Statement(
     lambda public_id, browser: (
@@ -194,9 +198,7 @@ _SERVED = Statement(
 
 @transaction.atomic
 def _record(whose: Door | Sitting, given: GivenAnswer, now: datetime, *, careful: bool) -> Response:
-    held = _locked(whose)
-    # Read in a statement after the lock: closing locks every sitting before it counts votes.
-    met, following = _meet(held, given.assignment_id)
+    held, met, following = _lock_and_meet(whose, given.assignment_id)
     # Without an earlier version the id can only be another assignment's, which the database tells.
     if met is None or met.n_versions or careful:
         stored = _stored_before(held, given)
@@ -215,12 +217,19 @@ def _record(whose: Door | Sitting, given: GivenAnswer, now: datetime, *, careful
         raise NotServed("this task was not shown in this sitting")
     counted = is_open and met.state in {AssignmentState.SERVED, AssignmentState.ANSWERED}
     elsewhere = counted and _left_behind(met, following)
-    response = _append(met, given, now=now, late=late, surplus=not counted, elsewhere=elsewhere)
+    response = _version(met, given, now=now, late=late, surplus=not counted, elsewhere=elsewhere)
     moves = counted and not elsewhere
     state = AssignmentState.ANSWERED if moves else met.state
-    _ANSWERED.run(key=met.pk, state=state, n_versions=met.n_versions + 1)
-    if is_open and not elsewhere:
-        _go_on(held, following, now, exposures=int(moves))
+    writes = [
+        _STORED.bound(response),
+        _ANSWERED.bound(key=met.pk, state=state, n_versions=met.n_versions + 1),
+    ]
+    goes_on = is_open and not elsewhere
+    if goes_on and following is not None:
+        writes.append(_next_served(following, now, exposures=int(moves)))
+    together(*writes)
+    if goes_on and following is None:
+        complete(sitting=held, now=now)
     if moves:
         lease_until = renewed(held.lease_until, now)
         if lease_until != held.lease_until:
@@ -243,20 +252,40 @@ def _left_behind(met: _Met, following: _Met | None) -> bool:
     return following.served_at is not None and following.served_at > met.served_at
 
 
-def _locked(whose: Door | Sitting) -> Sitting:
+def _lock_and_meet(
+    whose: Door | Sitting, assignment_id: UUID
+) -> tuple[Sitting, _Met | None, _Met | None]:
+    """Lock the sitting, and read after that what is answered and what follows.
+
+    It must be in this order: closing locks every sitting before it counts votes.
+    """
     if isinstance(whose, Sitting):
-        return Sitting.objects.select_for_update(no_key=True).get(pk=whose.pk)
-    found = _LOCK.rows(public_id=whose.sitting, browser=whose.browser)
+        held = Sitting.objects.select_for_update(no_key=True).get(pk=whose.pk)
+        return held, *_meet(held, assignment_id)
+    found, rows = together(
+        _LOCK.bound(public_id=whose.sitting, browser=whose.browser),
+        _MEET.bound(sitting=whose.sitting, assignment=assignment_id),
+    )
     if not found:
         raise Sitting.DoesNotExist
     key, state, lease_until, round_id = found[0]
-    return Sitting(pk=key, state=state, lease_until=lease_until, round_id=round_id)
+    held = Sitting(
+        pk=key, public_id=whose.sitting, state=state, lease_until=lease_until, round_id=round_id
+    )
+    return held, *_told_apart(rows, assignment_id)
 
 
 def _meet(sitting: Sitting, assignment_id: UUID) -> tuple[_Met | None, _Met | None]:
     """Read in one statement what is answered and what follows, with the round as it is now."""
+    rows = _MEET.rows(sitting=sitting.public_id, assignment=assignment_id)
+    return _told_apart(rows, assignment_id)
+
+
+def _told_apart(
+    rows: Iterable[tuple[Any, ...]], assignment_id: UUID
+) -> tuple[_Met | None, _Met | None]:
     met = following = None
-    for row in _MEET.rows(sitting=sitting.pk, assignment=assignment_id):
+    for row in rows:
         each = _Met(*row)
         if each.public_id == assignment_id:
             met = each
@@ -287,13 +316,13 @@ def _stored_before(sitting: Sitting, given: GivenAnswer) -> Response | None:
     return stored
 
 
-def _append(
+def _version(
     met: _Met, given: GivenAnswer, *, now: datetime, late: bool, surplus: bool, elsewhere: bool
 ) -> Response:
-    """Write the next version of an answer."""
+    """Make the next version of an answer, not yet written."""
     timing = given.timing
     exposures = max(1, met.exposures)
-    response = Response(
+    return Response(
         assignment=Assignment(pk=met.pk, public_id=met.public_id),
         version=met.n_versions + 1,
         answer=str(given.answer),
@@ -314,23 +343,18 @@ def _append(
         surplus=surplus,
         elsewhere=elsewhere,
     )
-    _STORED.run(response)
-    return response
 
 
 def _hash_now(task_id: int) -> str:
     return stimulus_hash(Task.objects.select_related("image__dataset").get(pk=task_id))
 
 
-def _go_on(sitting: Sitting, following: _Met | None, now: datetime, *, exposures: int) -> None:
-    """Serve the next task, or end the sitting where there is none.
+def _next_served(following: _Met, now: datetime, *, exposures: int) -> Bound:
+    """Serve the next task.
 
     The values are known and no longer change: whoever changes assignments locks their sitting.
     """
-    if following is None:
-        complete(sitting=sitting, now=now)
-        return
-    _SERVED.run(
+    return _SERVED.bound(
         key=following.pk,
         served_at=following.served_at or now,
         exposures=following.exposures + exposures,

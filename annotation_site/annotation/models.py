@@ -314,10 +314,6 @@ class AssignmentQuerySet(models.QuerySet["Assignment"]):
         """Keep those that want an answer, in the sitting's order."""
         return self.filter(state__in=WAITING).order_by("position")
 
-    def with_stimulus(self) -> "AssignmentQuerySet":
-        """Load what is shown along with each."""
-        return self.select_related("task__image__dataset", "sitting__round")
-
 
 class Assignment(models.Model):
     """An annotator's place at a task."""

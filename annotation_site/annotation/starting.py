@@ -88,16 +88,20 @@ def start_sitting(
     """
     now = now or timezone.now()
     locked = Round.objects.select_for_update(no_key=True).get(pk=round.pk)
-    annotator, _ = Annotator.objects.select_for_update(no_key=True).get_or_create(
+    annotator, is_new = Annotator.objects.select_for_update(no_key=True).get_or_create(
         provider=provider, key_hash=key_hash
     )
-    BrowserKey.objects.get_or_create(key_hash=entry.browser or key_hash, annotator=annotator)
-    earlier = Sitting.objects.filter(round=locked, annotator=annotator).first()
-    if earlier is not None:
-        return earlier
+    browser = BrowserKey(key_hash=entry.browser or key_hash, annotator=annotator)
+    if is_new:  # nothing can be known of them yet
+        browser.save(force_insert=True)
+    else:
+        BrowserKey.objects.get_or_create(key_hash=browser.key_hash, annotator=annotator)
+        earlier = Sitting.objects.filter(round=locked, annotator=annotator).first()
+        if earlier is not None:
+            return earlier
     if locked.state != RoundState.OPEN or not locked.admitting:
         raise RoundNotOpen(f"round {locked.number} lets nobody in")
-    if other_arm_taken(locked, annotator):
+    if not is_new and other_arm_taken(locked, annotator):
         raise NotAdmitted("this person has answered another arm of the study")
     release_lapsed(locked, now)
     seed = _seed(locked.seed, annotator.pk)
@@ -255,6 +259,8 @@ def _repeats(queries: Sequence[int]) -> dict[int, int]:
 
     A mirrored twin that was made before the opening is asked in the place of the same picture.
     """
+    if not queries:
+        return {}
     asked = list(Task.objects.filter(pk__in=queries))
     mirrored = dict(
         Task.objects.filter(

@@ -8,8 +8,10 @@ values, a queryset is therefore compiled once and its SQL kept.
 import contextlib
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from operator import attrgetter, methodcaller
 from typing import Any, cast
 from uuid import UUID
 
@@ -17,6 +19,37 @@ from django.db import connection, models
 from django.db.models.sql import InsertQuery, UpdateQuery
 
 Compiled = tuple[str, tuple[str | None, ...], tuple[Any, ...], Callable[[Any], Any] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A statement with its values, ready to be run.
+
+    Attributes:
+        sql: With Django's placeholders.
+        values: As the driver takes them.
+        take: Makes the result from the cursor, once the statement has been run.
+    """
+
+    sql: str
+    values: Sequence[Any]
+    take: Callable[[Any], Any]
+
+
+def together(*bound: Bound) -> list[Any]:
+    """Run statements one after the other and give what each found.
+
+    PostgreSQL gets all of them in one message; each still sees what was committed before it was
+    run, so that one which waits for a lock lets those after it see what the lock was held for.
+    """
+    if connection.vendor != "postgresql" or connection.queries_logged:
+        return [_alone(each) for each in bound]
+    with contextlib.ExitStack() as stack:
+        cursors = [stack.enter_context(_cursor()) for _ in bound]
+        with connection.connection.pipeline():
+            for cursor, each in zip(cursors, bound, strict=True):
+                _run(cursor, each.sql, each.values)
+        return [each.take(cursor) for cursor, each in zip(cursors, bound, strict=True)]
 
 
 class Statement:
@@ -43,18 +76,20 @@ class Statement:
 
     def rows(self, **values: Any) -> list[tuple[Any, ...]]:
         """Run a query and give its rows, converted as Django does."""
-        sql, names, fixed, convert = self._ready()
-        with _cursor() as cursor:
-            _run(cursor, sql, self._filled(names, fixed, values))
-            found: list[tuple[Any, ...]] = cursor.fetchall()
-        return list(convert(found)) if convert else found
+        found: list[tuple[Any, ...]] = _alone(self.bound(**values))
+        return found
 
-    def run(self, **values: Any) -> int:
-        """Run an update and say how many rows it met."""
-        sql, names, fixed, _ = self._ready()
-        with _cursor() as cursor:
-            _run(cursor, sql, self._filled(names, fixed, values))
-            return int(cursor.rowcount)
+    def bound(self, **values: Any) -> Bound:
+        """Fill in the values; the result is the rows of a query, or how many an update met."""
+        sql, names, fixed, convert = self._ready()
+        return Bound(sql, self._filled(names, fixed, values), self._taking(convert))
+
+    def _taking(self, convert: Callable[[Any], Any] | None) -> Callable[[Any], Any]:
+        if self._update is not None:
+            return attrgetter("rowcount")
+        if convert is None:
+            return methodcaller("fetchall")
+        return lambda cursor: list(convert(cursor.fetchall()))
 
     def _filled(
         self, names: Sequence[str | None], fixed: Sequence[Any], values: Mapping[str, Any]
@@ -115,17 +150,19 @@ class Insert:
         self._fields = [field for field in model._meta.concrete_fields if not field.primary_key]
         self._compiled: dict[str, str] = {}
 
-    def run(self, row: models.Model) -> None:
-        """Write a new row and give the object its key."""
+    def bound(self, row: models.Model) -> Bound:
+        """Fill in the values of a new row; taking the result gives the object its key."""
         values = [
             field.get_db_prep_save(getattr(row, field.attname), connection)
             for field in self._fields
         ]
-        with _cursor() as cursor:
-            _run(cursor, self._ready(row), values)
+
+        def take(cursor: Any) -> None:
             (row.pk,) = cursor.fetchone()
-        row._state.adding = False
-        row._state.db = connection.alias
+            row._state.adding = False
+            row._state.db = connection.alias
+
+        return Bound(self._ready(row), values, take)
 
     def _ready(self, row: models.Model) -> str:
         sql = self._compiled.get(connection.vendor)
@@ -142,6 +179,12 @@ class Insert:
 
 class _AsWritten(sqlite3.Cursor):
     """SQLite's own cursor, for SQL whose placeholders were rewritten when it was compiled."""
+
+
+def _alone(bound: Bound) -> Any:
+    with _cursor() as cursor:
+        _run(cursor, bound.sql, bound.values)
+        return bound.take(cursor)
 
 
 @contextlib.contextmanager

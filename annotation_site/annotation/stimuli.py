@@ -82,8 +82,12 @@ def _around_picture(sitting: str) -> tuple[str, str]:
 
 def picture_path(image: Image, picture_id: str = "") -> Path:
     """Say where the served picture of an image lies, or another one that is shown instead."""
-    name = f"{picture_id or image.public_id}.webp"
-    return Path(settings.MEDIA_ROOT) / "pictures" / str(image.dataset_id) / name
+    return picture_file(image.dataset_id, picture_id or image.public_id)
+
+
+def picture_file(dataset: int, picture_id: str) -> Path:
+    """Say where the picture of a data set lies that is served under this id."""
+    return Path(settings.MEDIA_ROOT) / "pictures" / str(dataset) / f"{picture_id}.webp"
 
 
 STIMULUS_COLUMNS = (

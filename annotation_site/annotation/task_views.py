@@ -34,7 +34,6 @@ from annotation_site.annotation.leases import sweep
 from annotation_site.annotation.models import (
     Arm,
     Assignment,
-    AssignmentState,
     BrowserKey,
     Response,
     RoundState,
@@ -42,6 +41,13 @@ from annotation_site.annotation.models import (
     SittingState,
 )
 from annotation_site.annotation.remarks import ReportKind
+from annotation_site.annotation.standing import (
+    Counts,
+    counts_of,
+    last_vote,
+    minutes_left,
+    waiting_task,
+)
 from annotation_site.annotation.statements import Statement, column
 from annotation_site.annotation.stimuli import (
     STIMULUS_COLUMNS,
@@ -49,7 +55,6 @@ from annotation_site.annotation.stimuli import (
     Stimulus,
     data_uri,
     may_see,
-    picture_path,
     seen_in,
     stimuli,
 )
@@ -76,31 +81,26 @@ def task(request: HttpRequest, sitting_id: str) -> HttpResponse:
         return render(request, "annotation/expired.html", context)
     if sitting.state != SittingState.WORKING:
         return redirect(place_of(sitting))
-    assignment = sitting.assignments.waiting().with_stimulus().first()
-    if assignment is None:
+    waiting = waiting_task(sitting)
+    if waiting is None:
         return redirect("annotation:done", sitting_id)
-    given = Response.objects.current().filter(assignment__sitting=sitting).order_by("-pk")
-    last = given.first()
-    taken_back = assignment.responses.order_by("-version").first()
-    this = sitting.assignments.filter(pk=assignment.pk).values_list(*STIMULUS_COLUMNS)
-    stimulus = stimuli(this, Dress.of(sitting))[0]
-    stimulus["previous"] = taken_back.answer if taken_back else ""
-    counts = _counts(sitting.pk)
+    counts = counts_of(sitting.pk)
+    last = last_vote(sitting, counts)
     context = {
         "sitting": sitting,
         "round": round_,
-        "stimulus": stimulus,
-        "inline": data_uri(picture_path(assignment.task.image, assignment.task.picture_id)),
+        "stimulus": waiting.stimulus,
+        "inline": data_uri(waiting.picture),
         "number": counts["answered"] + 1,
         "total": counts["total"],
         "answered": counts["answered"],
-        "minutes": max(1, round(_seconds_left(sitting, counts) / 60)),
+        "minutes": minutes_left(sitting, counts),
         "client_uuid": uuid4(),
         "undo_uuid": last.client_uuid if last else "",
         "plain": "plain" in request.GET,
         "buttons": buttons_of(round_),
         "examples": example_facts(sitting),
-        "settings": _page_settings(sitting, stimulus, counts, last),
+        "settings": _page_settings(sitting, waiting.stimulus, counts, last),
     }
     return render(request, "annotation/task.html", context)
 
@@ -231,7 +231,7 @@ def ahead(request: HttpRequest, sitting_id: str) -> HttpResponse:
         after = request.GET.get("after", "")
         position = int(after[:9]) if after.isdecimal() else -1
         tasks = stimuli(_AHEAD.rows(sitting=key, after=position), dress)
-    return JsonResponse({"state": state, "open": is_open, **_counts(key), "tasks": tasks})
+    return JsonResponse({"state": state, "open": is_open, **counts_of(key), "tasks": tasks})
 
 
 _SITTING = Statement(
@@ -250,12 +250,6 @@ _AHEAD = Statement(
         .values_list(*STIMULUS_COLUMNS)[:AHEAD]
     ),
     {"sitting": column(Sitting, "id"), "after": column(Assignment, "position")},
-)
-_STATES = Statement(
-    lambda sitting: (
-        Assignment.objects.filter(sitting=sitting).order_by("position").values_list("state")
-    ),
-    {"sitting": column(Sitting, "id")},
 )
 
 
@@ -355,29 +349,10 @@ def _refusal(status: HTTPStatus, name: str, detail: str) -> JsonResponse:
     return JsonResponse({"status": name, "detail": detail}, status=status)
 
 
-def _counts(sitting: int) -> dict[str, int]:
-    states = [state for (state,) in _STATES.rows(sitting=sitting)]
-    gone = states.count(AssignmentState.RELEASED) + states.count(AssignmentState.VOID)
-    return {"answered": states.count(AssignmentState.ANSWERED), "total": len(states) - gone}
-
-
-def _seconds_left(sitting: Sitting, counts: Mapping[str, int]) -> float:
-    """Estimate from the annotator's own median once five answers are there."""
-    measured = (
-        Response.objects.current()
-        .filter(assignment__sitting=sitting)
-        .values_list("shown_to_answer_ms", flat=True)
-    )
-    times = sorted(time for time in measured if time is not None)
-    enough = len(times) >= AHEAD
-    each = times[len(times) // 2] / 1000 + 0.5 if enough else SECONDS_PER_ANSWER
-    return each * (counts["total"] - counts["answered"])
-
-
 def _page_settings(
     sitting: Sitting,
-    stimulus: Mapping[str, object],
-    counts: Mapping[str, int],
+    stimulus: Stimulus,
+    counts: Counts,
     last: Response | None,
 ) -> dict[str, object]:
     """Tell the page's script what it needs to begin."""
