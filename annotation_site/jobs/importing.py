@@ -61,6 +61,7 @@ def import_images(
     present = set(dataset.images.values_list("row", flat=True))
     missing = [row for row in range(len(manifest)) if row not in present]
     done = len(present)
+    on_progress(done, len(manifest))
     with ThreadPoolExecutor(max_workers=4) as pool:
         for rows in _chunks(missing):
             images = list(pool.map(partial(_image, source), rows))

@@ -57,6 +57,9 @@ class Job(models.Model):
     stage = models.CharField(max_length=60, blank=True)
     done = models.PositiveIntegerField(default=0)
     total = models.PositiveIntegerField(default=0)
+    kept = models.PositiveIntegerField(
+        default=0, help_text="done already when the stage began, by an attempt before"
+    )
     stage_started_at = models.DateTimeField(null=True, blank=True)
     error = models.TextField(blank=True, help_text="shown to the lead")
     traceback = models.TextField(blank=True, help_text="kept for the operator")

@@ -66,7 +66,7 @@ def panel_of(job: Job, now: datetime) -> JobPanel:
 
 
 def _rate(job: Job, now: datetime) -> float | None:
-    if job.state != JobState.RUNNING or not job.done or job.stage_started_at is None:
+    if job.state != JobState.RUNNING or job.done <= job.kept or job.stage_started_at is None:
         return None
     passed = (now - job.stage_started_at).total_seconds()
-    return job.done / passed if passed > 0 else None
+    return (job.done - job.kept) / passed if passed > 0 else None

@@ -179,24 +179,30 @@ def begin_stage(*, job_id: int, stage: str, total: int = 0) -> bool:
     """Say which stage a running job has reached, and log it; True means: go on (see `report`)."""
     now = timezone.now()
     goes_on = _mine(job_id).update(
-        stage=stage, done=0, total=total, stage_started_at=now, heartbeat_at=now
+        stage=stage, done=0, kept=0, total=total, stage_started_at=now, heartbeat_at=now
     )
     if goes_on:
         add_line(job_id=job_id, text=stage)
     return bool(goes_on) and not _cancel_requested(job_id)
 
 
-def report(*, job_id: int, done: int, total: int) -> bool:
+def report(*, job_id: int, done: int, total: int, is_first: bool = False) -> bool:
     """Say how far the stage is.
+
+    Args:
+        job_id: The job's primary key.
+        done: Steps done, also by an attempt before.
+        total: Steps in all.
+        is_first: Of this stage. What it finds done does not count as speed, which is measured
+            from here on.
 
     Returns:
         True: go on. False: somebody cancelled the job, or it was given to another worker.
     """
-    return bool(
-        _mine(job_id)
-        .filter(cancel_requested=False)
-        .update(done=done, total=total, heartbeat_at=timezone.now())
-    )
+    now = timezone.now()
+    begins = {"kept": done, "stage_started_at": now} if is_first else {}
+    goes_on = _mine(job_id).filter(cancel_requested=False)
+    return bool(goes_on.update(done=done, total=total, heartbeat_at=now, **begins))
 
 
 def finish(*, job_id: int, result: Mapping[str, Any] | None = None) -> bool:

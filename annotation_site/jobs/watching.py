@@ -20,19 +20,22 @@ class JobWatcher:
         """
         self._job_id = job_id
         self._reported_at = 0.0
+        self._is_first = True
 
     def stage_started(self, name: str, *, cached: bool) -> None:
         """Name the stage on the page; a stage kept from before passes silently."""
+        self._is_first = True
         if not cached and not services.begin_stage(job_id=self._job_id, stage=words(name)):
             raise Cancelled(STOPPED)
 
     def progress(self, done: int, total: int) -> None:
         """Write how far the stage is, now and then."""
         now = time.monotonic()
-        if now - self._reported_at < REPORT_EVERY_SECONDS and done != total:
+        is_first, self._is_first = self._is_first, False
+        if now - self._reported_at < REPORT_EVERY_SECONDS and done != total and not is_first:
             return
         self._reported_at = now
-        if not services.report(job_id=self._job_id, done=done, total=total):
+        if not services.report(job_id=self._job_id, done=done, total=total, is_first=is_first):
             raise Cancelled(STOPPED)
 
     def stage_finished(self, name: str, seconds: float, *, cached: bool) -> None:

@@ -223,8 +223,7 @@ def stream_extraction(
     arrays = ShardedArrays(folder, n_rows, len(shards[0]), settings)
     missing = [shards[number] for number in arrays.missing]
     before = n_rows - sum(len(shard) for shard in missing)
-    if before:
-        progress(before, n_rows)
+    progress(before, n_rows)
     work = ExtractionWork(
         manifest=inputs["manifest"],
         classifier=inputs["classifier"],

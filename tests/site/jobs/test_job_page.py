@@ -9,6 +9,7 @@ from django.utils import timezone
 from annotation_site.jobs import services
 from annotation_site.jobs.models import Job, JobKind, JobState, Worker
 from annotation_site.jobs.panels import panel_of
+from annotation_site.jobs.watching import JobWatcher
 
 
 @pytest.fixture
@@ -76,6 +77,32 @@ def test_rate_and_time_left_are_those_of_the_stage(job):
 
     assert panel.rate == 10
     assert panel.remaining == timedelta(seconds=30)
+
+
+def test_what_an_attempt_before_did_is_no_speed(job):
+    run(done=300, total=400)
+    Job.objects.filter(pk=job.pk).update(kept=200)
+    job.refresh_from_db()
+
+    panel = panel_of(job, job.stage_started_at + timedelta(seconds=10))
+
+    assert panel.rate == 10
+    assert panel.remaining == timedelta(seconds=10)
+
+
+def test_the_first_report_of_a_stage_says_what_was_kept(job):
+    run()
+    watcher = JobWatcher(job.pk)
+    watcher.stage_started("extraction", cached=False)
+
+    watcher.progress(200, 400)
+    watcher.progress(400, 400)
+
+    job.refresh_from_db()
+    assert (job.kept, job.done) == (200, 400)
+    watcher.stage_started("space", cached=False)
+    job.refresh_from_db()
+    assert (job.kept, job.done) == (0, 0)
 
 
 def test_the_panel_polls_while_active_and_then_reloads_the_page(job, mira_browser, worker):
