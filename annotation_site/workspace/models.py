@@ -13,6 +13,8 @@ from annotation_site.projects.models import Image, Project, new_public_id
 
 MARK_KINDS = ("core", "spurious", "mixed", "wrong_labels")
 """As `engine.slicing.marks.MarkKind`."""
+IMAGE_MARK_KINDS = ("core", "spurious")
+"""What can be said of a single image."""
 
 
 class SplitChoice(models.TextChoices):
@@ -82,6 +84,9 @@ class Event(models.Model):
     marks = models.JSONField(
         default=dict, blank=True, help_text="slice -> [mark before, mark after], null for none"
     )
+    image_marks = models.JSONField(
+        default=dict, blank=True, help_text="image's index -> [kind before, kind after]"
+    )
     change = models.JSONField(default=dict, blank=True, help_text="of slices, without members")
     members = models.BinaryField(
         default=b"", blank=True, help_text="of a lasso or split: int32, compressed"
@@ -135,6 +140,29 @@ class SliceMark(models.Model):
 
     def __str__(self) -> str:
         return f"slice {self.number}: {self.kind}"
+
+
+class ImageMark(models.Model):
+    """The score that somebody set of a single image by hand, whatever its slice's."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="image_marks")
+    number = models.PositiveIntegerField(help_text="index of the image on the map")
+    kind = models.CharField(max_length=12)
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    at = models.DateTimeField(default=timezone.now)
+    revision = models.PositiveBigIntegerField(help_text="of the act that set it")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "number"], name="image_marked_once"),
+            models.CheckConstraint(condition=Q(kind__in=IMAGE_MARK_KINDS), name="image_mark_kind"),
+        ]
+        ordering = ["number"]
+
+    def __str__(self) -> str:
+        return f"image {self.number}: {self.kind}"
 
 
 class LabelFlag(models.Model):

@@ -15,6 +15,7 @@ urlpatterns = [
     path(f"{ONE}scores/", views.scores, name="scores"),
     path(f"{ONE}state/", views.state, name="state"),
     path(f"{ONE}marks/", views.marks, name="marks"),
+    path(f"{ONE}images/marks/", views.image_marks, name="image_marks"),
     path(f"{ONE}undo/", views.undo, name="undo"),
     path(f"{ONE}redo/", views.redo, name="redo"),
     path(f"{ONE}changes/", views.changes, name="changes"),

@@ -23,8 +23,8 @@ from annotation_site.workspace.arrays import SlicedImages, opened
 from annotation_site.workspace.models import Event, EventKind, EventState, Workspace
 from annotation_site.workspace.outlines import Outlines, outlines_of
 from engine.slicing.confusion import ConfusionView, confusion_view
+from engine.slicing.marking_map import MarkingMap, PropagationConfig, marking_map
 from engine.slicing.metrics import SliceMoments, slice_moments
-from engine.slicing.propagation import MarkingMap, PropagationConfig, marking_map
 from engine.slicing.slice_set import (
     Change,
     SliceSet,

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
+from annotation_site.accounts.models import User
 from annotation_site.accounts.requests import SignedInRequest
 from annotation_site.jobs.models import ACTIVE, Job, JobKind, JobState
 from annotation_site.jobs.panels import panel_of
@@ -295,10 +296,34 @@ def marks(request: SignedInRequest, public_id: str, workspace_id: str) -> HttpRe
             seen=body.integer("seen"),
         )
     except services.Overtaken as error:
-        workspace.refresh_from_db()
-        now = told.state(workspace, request.user)
-        return JsonResponse({"error": str(error), "state": now}, status=409)
+        return _overtaken(workspace, request.user, error)
     return _json(told.state(workspace, request.user, before))
+
+
+@json_view
+@require_POST
+def image_marks(request: SignedInRequest, public_id: str, workspace_id: str) -> HttpResponse:
+    """Set the scores of single images by hand."""
+    workspace = workspace_of(request, public_id, workspace_id, role=Role.LEAD)
+    body = Body(request)
+    before = told.slice_scores_now(workspace)
+    try:
+        workspace = services.mark_images(
+            workspace=workspace,
+            by=request.user,
+            indices=body.integers("images"),
+            kind=body.text("kind"),
+            seen=body.integer("seen"),
+        )
+    except services.Overtaken as error:
+        return _overtaken(workspace, request.user, error)
+    return _json(told.state(workspace, request.user, before))
+
+
+def _overtaken(workspace: Workspace, user: User, error: services.Overtaken) -> HttpResponse:
+    """Tell whoever was overtaken how things are now."""
+    workspace.refresh_from_db()
+    return JsonResponse({"error": str(error), "state": told.state(workspace, user)}, status=409)
 
 
 @json_view

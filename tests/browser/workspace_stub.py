@@ -168,6 +168,8 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if name == "marks":
             world.mark(body)
+        elif name == "image_marks":
+            world.mark_images(body)
         elif name == "pictures":
             world.job = {"state": "running", "stage": "Finding pictures", "done": 3, "total": 24}
         elif name == "undo" and world.done:

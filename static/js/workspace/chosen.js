@@ -85,6 +85,7 @@ export class Chosen {
       this.detail.showRows(rows.slice(0, MOST_LOOKED_AT), rows.length > MOST_LOOKED_AT ? `, the first of ${count(rows.length)} chosen` : " chosen");
       this.root.dataset.panel = "detail";
     } else if (name === "list") this.#list();
+    else if (["core", "spurious", "unmark"].includes(name)) this.marking.markImages(name === "unmark" ? "clear" : name, indicesOf(this.mask));
     else if (name === "save") {
       this.root.querySelector("[data-save-words]").textContent = `${images(this.size)} become a slice of their own. The other slices lose them.`;
       this.dialogs.open("save");

@@ -13,6 +13,7 @@ import { Marking } from "./marking.js";
 import { Matrix } from "./matrix.js";
 import { count, images, Model } from "./model.js";
 import { Notices } from "./notices.js";
+import { drawOwnMarks } from "./ownmarks.js";
 import { followPanes } from "./panes.js";
 import { ImageLists } from "./pictures.js";
 import { Stage } from "./stage.js";
@@ -80,7 +81,7 @@ function start(payload) {
     onOpened: () => tellControls(store.state, stage),
   });
   const table = new Table(root.querySelector("[data-part=slices]"), parts);
-  const detail = new Detail(root.querySelector("[data-part=detail]"), parts);
+  const detail = new Detail(root.querySelector("[data-part=detail]"), { ...parts, onMark: (kind, rows) => marking.markImages(kind, rows) });
   const matrix = new Matrix(root.querySelector("[data-matrix]"), { ...parts, stage });
   const marking = new Marking({ ...parts, onState: () => told(), onPayload: (next) => renewed(next) });
   const dialogs = new Dialogs(root, { ...parts, marking });
@@ -93,8 +94,20 @@ function start(payload) {
     },
   });
 
+  let ofImages = model.imageMarks;
+
+  /** Single images were marked: show it where they are points, and where they are pictures. */
+  function tellImages() {
+    if (model.imageMarks === ofImages) return;
+    ofImages = model.imageMarks;
+    drawOwnMarks(stage, model);
+    lists.forget();
+    detail.load();
+  }
+
   /** Marks and scores came: tell them everywhere. */
   function told() {
+    tellImages();
     table.refresh();
     detail.refresh();
     stage.restyle();
@@ -138,6 +151,7 @@ function start(payload) {
       return;
     }
     stage.takePoints();
+    drawOwnMarks(stage, model);
     table.refresh();
     matrix.refresh();
     detail.refresh();
