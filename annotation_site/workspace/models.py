@@ -165,6 +165,33 @@ class ImageMark(models.Model):
         return f"image {self.number}: {self.kind}"
 
 
+class SavedView(models.Model):
+    """What somebody looked at, under a name, for every member of the project."""
+
+    public_id = models.CharField(max_length=16, unique=True, default=new_public_id, editable=False)
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="saved_views")
+    name = models.CharField(max_length=80)
+    split = models.CharField(max_length=5, choices=SplitChoice)
+    query = models.CharField(max_length=2_000, blank=True, help_text="of the page's address")
+    rows = models.BinaryField(
+        default=b"", blank=True, help_text="of the images chosen: int64, compressed"
+    )
+    n_images = models.PositiveIntegerField(default=0, help_text="chosen")
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project", "name"], name="view_named_once"),
+        ]
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class LabelFlag(models.Model):
     """What somebody who looked says of an image's label; of the project, whatever the map."""
 

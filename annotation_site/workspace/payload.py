@@ -295,7 +295,7 @@ def urls_of(workspace: Workspace) -> dict[str, str]:
         return reverse(f"workspace:{name}", args=[*names, *more])
 
     verbs = ("marks", "image_marks", "undo", "redo", "changes", "state", "scores", "images_at", "flag",
-             "suspects", "pictures", "jobs", "mending")  # fmt: skip
+             "suspects", "pictures", "jobs", "mending", "saved_views")  # fmt: skip
     return {
         **{name: at(name) for name in verbs},
         "images": at("images", 0),

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from annotation_site.workspace import export_views, mending_views, views
+from annotation_site.workspace import export_views, mending_views, saved_views, views
 
 PAGE = "projects/<str:public_id>/workspace/"
 ONE = f"{PAGE}<str:workspace_id>/"
@@ -30,5 +30,8 @@ urlpatterns = [
     path(f"{ONE}mending/noise/", mending_views.noise, name="noise"),
     path(f"{ONE}mending/noise/<uuid:job_id>.zip", mending_views.noise_file, name="noise_file"),
     path(f"{ONE}mending/retrain/", mending_views.retrain, name="retrain"),
+    path(f"{ONE}saved/", saved_views.saved_views, name="saved_views"),
+    path(f"{ONE}saved/<str:view_id>/", saved_views.saved_view, name="saved_view"),
+    path(f"{ONE}saved/<str:view_id>/delete/", saved_views.delete_view, name="delete_view"),
     path(f"{ONE}export/<str:what>.<str:ending>", export_views.export, name="export"),
 ]

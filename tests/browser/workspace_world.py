@@ -35,6 +35,7 @@ class World:
     done: list[tuple[str, Said]] = field(default_factory=list)
     undone: list[tuple[str, Said]] = field(default_factory=list)
     marks: dict[int, dict[str, Any]] = field(default_factory=dict)
+    views: list[dict[str, Any]] = field(default_factory=list)
     image_marks: dict[int, str] = field(default_factory=dict)
     log: list[dict[str, Any]] = field(default_factory=list)
     names: dict[int, str] = field(default_factory=dict)
@@ -140,6 +141,7 @@ class World:
                 **{name: f"/w/{name}/" for name in ("marks", "undo", "redo", "changes", "state")},
                 **{name: f"/w/{name}/" for name in ("columns", "flag", "jobs", "pictures")},
                 "image_marks": "/w/image_marks/",
+                "saved_views": "/w/saved/",
                 "scores": "/w/scores/",
                 "images": "/w/slices/0/images/",
                 "images_at": "/w/images/?at=0",
@@ -295,6 +297,35 @@ class World:
             }
         which = ", ".join(str(number) for number in body["slices"])
         self.act(f"slice {which} marked as {body['kind'].replace('_', ' ')}", marks)
+
+    def keep_view(self, body: dict[str, Any]) -> None:
+        """Keep a view; its address is the page's own."""
+        name = f"v{len(self.views) + 1}"
+        query = body["query"].removeprefix("?")
+        self.views.append(
+            {
+                "id": name,
+                "name": body["name"],
+                "url": f"/?split=val&{query}&saved={name}",
+                "split": "val",
+                "images": len(body["images"]),
+                "chosen": body["images"],
+                "by": "mira",
+                "at": datetime.now(tz=UTC).isoformat(),
+                "can_change": self.is_lead,
+            }
+        )
+
+    def change_views(self, tail: str, body: dict[str, Any]) -> None:
+        """Keep a view, rename one or delete it: nothing, `v1` or `v1/delete`."""
+        if not tail:
+            self.keep_view(body)
+            return
+        view = next(one for one in self.views if one["id"] == tail.split("/")[0])
+        if tail.endswith("/delete"):
+            self.views.remove(view)
+        else:
+            view["name"] = body["name"]
 
     def back(self) -> None:
         """Undo."""

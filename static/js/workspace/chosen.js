@@ -13,6 +13,7 @@ export class Chosen {
     Object.assign(this, { root, store, model, stage, detail, marking, dialogs, notices });
     this.bar = root.querySelector("[data-choice]");
     this.mask = null;
+    this.onChange = () => {};
     this.bar.addEventListener("click", ({ target }) => this.#verb(target.closest("[data-chosen]")?.dataset.chosen));
     for (const button of root.querySelectorAll("[data-pick]")) {
       button.addEventListener("click", (event) => this.pick(button.dataset.pick, event));
@@ -69,6 +70,7 @@ export class Chosen {
   }
 
   refresh() {
+    this.onChange();
     this.stage.choose(this.mask);
     this.bar.hidden = !this.mask;
     if (!this.mask) return;

@@ -19,6 +19,7 @@ import { ImageLists } from "./pictures.js";
 import { Stage } from "./stage.js";
 import { Store } from "./store.js";
 import { Table } from "./table.js";
+import { Views } from "./views.js";
 import { read, readColumns } from "./wire.js";
 
 const WORDS_AFTER = 2000;
@@ -86,6 +87,7 @@ function start(payload) {
   const marking = new Marking({ ...parts, onState: () => told(), onPayload: (next) => renewed(next) });
   const dialogs = new Dialogs(root, { ...parts, marking });
   const chosen = new Chosen(root, { ...parts, stage, detail, marking, dialogs });
+  const views = new Views(root, { ...parts, chosen });
   const making = new Making(root, {
     ...parts,
     onPictures: () => {
@@ -197,6 +199,7 @@ function start(payload) {
   told();
   detail.load();
   const ready = loadPoints();
+  ready.then(() => model.columns && views.follow());
   marking.follow();
   if (new URLSearchParams(location.search).has("measure")) {
     import("./measuring.js").then(({ measure }) => measure({ stage, store, marking, chosen, ready: ready.then(() => painted(stage)) }));

@@ -116,7 +116,7 @@ def test_no_address_is_forgotten_here():
     tested = {
         "page", "build", "payload", "columns", "scores", "state", "images", "images_at", "jobs",
         "suspects", "mending", "marks", "image_marks", "undo", "redo", "changes", "flag", "pictures", "picture",
-        "noise", "noise_file", "retrain", "export",
+        "saved_views", "saved_view", "delete_view", "noise", "noise_file", "retrain", "export",
     }  # fmt: skip
 
     assert named == tested
