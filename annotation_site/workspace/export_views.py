@@ -1,5 +1,7 @@
 """Tables of the workspace as downloads, written while they are sent."""
 
+from collections.abc import Iterator
+
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.views.decorators.cache import never_cache
@@ -7,6 +9,7 @@ from django.views.decorators.http import require_safe
 
 from annotation_site.accounts.requests import SignedInRequest
 from annotation_site.workspace.access import workspace_of
+from annotation_site.workspace.models import Workspace
 from annotation_site.workspace.tables import (
     COLUMNS,
     ROWS,
@@ -16,7 +19,11 @@ from annotation_site.workspace.tables import (
     run_facts,
 )
 
-TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson"}
+TYPES = {
+    "csv": "text/csv; charset=utf-8",
+    "jsonl": "application/x-ndjson",
+    "parquet": "application/vnd.apache.parquet",
+}
 
 
 @login_required
@@ -35,12 +42,22 @@ def export(
             methods_paragraph(workspace), content_type="text/plain; charset=utf-8"
         )
     elif what in COLUMNS and ending in TYPES:
-        write = as_csv if ending == "csv" else as_jsonl
         response = StreamingHttpResponse(
-            write(what, ROWS[what](workspace)), content_type=TYPES[ending]
+            _pieces(workspace, what, ending), content_type=TYPES[ending]
         )
     else:
         raise Http404("there is no such table")
     name = f"{what}-{workspace.split}-revision-{workspace.revision}.{ending}"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
+
+
+def _pieces(workspace: Workspace, what: str, ending: str) -> Iterator[str] | Iterator[bytes]:
+    """Give a table in pieces, in the form that the ending names."""
+    rows = ROWS[what](workspace)
+    if ending == "parquet":
+        # here, so that a web process holds pyarrow only once somebody wants it
+        from annotation_site.workspace.parquet import as_parquet
+
+        return as_parquet(COLUMNS[what], rows)
+    return as_csv(what, rows) if ending == "csv" else as_jsonl(what, rows)
