@@ -30,6 +30,7 @@ from annotation_site.workspace.versions import version_of
 
 FOREVER = "private, max-age=31536000, immutable"
 ASK_AGAIN = "private, no-cache"
+MOST_CELLS = 16
 JOB_KINDS = (JobKind.SLICE, JobKind.INVERT, JobKind.NOISE, JobKind.MEND)
 
 
@@ -266,12 +267,20 @@ def picture(request: SignedInRequest, public_id: str, workspace_id: str, key: st
 @require_safe
 @never_cache
 def job_lines(request: SignedInRequest, public_id: str, workspace_id: str) -> HttpResponse:
-    """Give the workspace's active jobs, and the slices' pictures that are there."""
+    """Give the workspace's active jobs, and the pictures there are: of slices, and in cells."""
     workspace = workspace_of(request, public_id, workspace_id)
     recent = workspace.project.jobs.filter(kind__in=JOB_KINDS).order_by("-created_at")[:12]
     lines = [_job_line(job) for job in recent if job.state in ACTIVE]
+    version = version_of(workspace)
+    names = [name for name in request.GET.get("cells", "").split(",") if name]
+    if len(names) > MOST_CELLS:
+        raise BadRequest(f"At most {MOST_CELLS} cells are told of at once.")
     return JsonResponse(
-        {"jobs": lines, "pictures": pictures.found(workspace, version_of(workspace))}
+        {
+            "jobs": lines,
+            "pictures": pictures.found(workspace, version),
+            "cells": {name: pictures.found(workspace, version, _cell_of(name)) for name in names},
+        }
     )
 
 
@@ -392,7 +401,10 @@ def find_pictures(request: SignedInRequest, public_id: str, workspace_id: str) -
     workspace = workspace_of(request, public_id, workspace_id, role=Role.LEAD)
     body = Body(request)
     job = ask_for_pictures(
-        workspace=workspace, asked_by=request.user, numbers=body.integers("slices")
+        workspace=workspace,
+        asked_by=request.user,
+        numbers=body.integers("slices"),
+        cell=_cell_of(body.text("cell")),
     )
     return JsonResponse({"job": _job_line(job)}, status=202)
 

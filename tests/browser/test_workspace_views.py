@@ -25,7 +25,8 @@ def test_a_view_is_saved_with_its_images_and_opened_by_another(page: Page):
         expect(page.locator("[data-views-say]")).to_have_text("“Small birds” was saved.")
         seen(page, "views")
         world.is_lead = False
-        page.goto(address + page.get_by_role("link", name="Small birds").get_attribute("href")[1:])
+        link = page.get_by_role("link", name="Small birds").get_attribute("href") or ""
+        page.goto(address + link[1:])
         expect(chosen).to_have_text(f"{size} images chosen")
         expect(page.locator("[data-colour]")).to_have_value("confidence")
         page.reload()

@@ -35,6 +35,8 @@ class World:
     done: list[tuple[str, Said]] = field(default_factory=list)
     undone: list[tuple[str, Said]] = field(default_factory=list)
     marks: dict[int, dict[str, Any]] = field(default_factory=dict)
+    asked_cell: str = ""
+    cells: dict[str, dict[str, str]] = field(default_factory=dict)
     views: list[dict[str, Any]] = field(default_factory=list)
     image_marks: dict[int, str] = field(default_factory=dict)
     log: list[dict[str, Any]] = field(default_factory=list)

@@ -5,8 +5,8 @@ const EVERY = 2000;
 const ACTIVE = ["queued", "running"];
 
 export class Making {
-  constructor(root, { model, notices, isLead, onPictures }) {
-    Object.assign(this, { root, model, notices, isLead, onPictures });
+  constructor(root, { model, notices, isLead, onPictures, onJob }) {
+    Object.assign(this, { root, model, notices, isLead, onPictures, onJob });
     this.button = root.querySelector("[data-make-pictures]");
     this.button?.addEventListener("click", () => this.begin());
     this.tell();
@@ -24,18 +24,21 @@ export class Making {
     const said = words ?? (missing ? `${missing} of ${this.model.slices.length} slices have no picture yet.` : "Every slice has its picture.");
     const place = this.root.querySelector("[data-pictures-say]");
     if (place) place.textContent = said;
-    if (!missing) this.notices.unband("pictures");
-    else if (isActive || !this.isLead) this.notices.band("pictures", isActive ? `Pictures of the slices: ${said}` : said, { kind: "info" });
+    if (isActive) this.notices.band("pictures", `Pictures of the slices: ${said}`, { kind: "info" });
+    else if (!missing) this.notices.unband("pictures");
+    else if (!this.isLead) this.notices.band("pictures", said, { kind: "info" });
     else this.notices.band("pictures", said, { kind: "info", verb: "Make the pictures", act: () => this.begin() });
   }
 
-  async begin() {
+  /** Have the pictures found that are missing: of slices, or of their images in a cell ("0.1"). */
+  async begin(cell = "") {
     this.tell("the job waits in the queue", true);
     try {
-      await send(this.model.urls.pictures, {});
+      await send(this.model.urls.pictures, cell ? { cell } : {});
       this.follow();
     } catch (error) {
       this.tell(error.message);
+      if (cell) this.notices.toast(error.message, { isBad: true });
     }
   }
 
@@ -51,6 +54,7 @@ export class Making {
       return;
     }
     this.#take(found.pictures ?? {});
+    this.onJob();
     const active = found.jobs.find(({ state }) => ACTIVE.includes(state));
     const failed = found.jobs.find(({ state }) => state === "failed");
     if (active) {

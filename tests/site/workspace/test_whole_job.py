@@ -25,6 +25,7 @@ from annotation_site.workspace.ordering import (
     ask_for_slices,
 )
 from annotation_site.workspace.payload import payload
+from annotation_site.workspace.pictures import found
 from annotation_site.workspace.versions import version_of
 from engine.data.synthetic import build_shapes
 
@@ -102,6 +103,15 @@ def _looks_pictured(workspace: Workspace, mira: User) -> None:
         if one["picture"]
     }
     assert set(shown) == {0, 3}
+    version = version_of(workspace)
+    images = version.images
+    truth, said = int(images.labels[0]), int(images.predicted[0])
+    done(ask_for_pictures(workspace=workspace, asked_by=mira, cell=(truth, said)))
+    inside = (images.labels == truth) & (images.predicted == said)
+    there = set(version.slices.assignment[inside].tolist())
+    assert set(found(workspace, version, (truth, said))) == there
+    whole = {n for n in there if inside[version.slices.members(n)].all()}
+    assert set(found(workspace, version)) == {0, 3} | whole  # a whole slice's picture is one
 
 
 def _looks_written(workspace: Workspace, mira: User) -> None:
