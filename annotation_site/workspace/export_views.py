@@ -9,6 +9,7 @@ from django.views.decorators.http import require_safe
 
 from annotation_site.accounts.requests import SignedInRequest
 from annotation_site.workspace.access import workspace_of
+from annotation_site.workspace.hull_figure import figure_png, figure_svg, hulls_found
 from annotation_site.workspace.models import Workspace
 from annotation_site.workspace.tables import (
     COLUMNS,
@@ -18,7 +19,9 @@ from annotation_site.workspace.tables import (
     methods_paragraph,
     run_facts,
 )
+from annotation_site.workspace.versions import version_of
 
+DRAWN = {"svg": "image/svg+xml", "png": "image/png"}
 TYPES = {
     "csv": "text/csv; charset=utf-8",
     "jsonl": "application/x-ndjson",
@@ -32,7 +35,7 @@ TYPES = {
 def export(
     request: SignedInRequest, public_id: str, workspace_id: str, what: str, ending: str
 ) -> HttpResponseBase:
-    """Give a table, the facts of the run, or a paragraph on methods."""
+    """Give a table, the facts of the run, a paragraph on methods, or the paper's figure."""
     workspace = workspace_of(request, public_id, workspace_id)
     response: HttpResponseBase
     if (what, ending) == ("run", "json"):
@@ -41,6 +44,8 @@ def export(
         response = HttpResponse(
             methods_paragraph(workspace), content_type="text/plain; charset=utf-8"
         )
+    elif what == "hulls" and ending in DRAWN:
+        response = _figure(workspace, ending)
     elif what in COLUMNS and ending in TYPES:
         response = StreamingHttpResponse(
             _pieces(workspace, what, ending), content_type=TYPES[ending]
@@ -50,6 +55,15 @@ def export(
     name = f"{what}-{workspace.split}-revision-{workspace.revision}.{ending}"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
+
+
+def _figure(workspace: Workspace, ending: str) -> HttpResponse:
+    """Give the map's hulls filled with the pictures that were found inside them."""
+    version = version_of(workspace)
+    if not hulls_found(workspace, version)[0]:
+        raise Http404("no picture was found inside a hull yet")
+    content = (figure_svg if ending == "svg" else figure_png)(workspace, version)
+    return HttpResponse(content, content_type=DRAWN[ending])
 
 
 def _pieces(workspace: Workspace, what: str, ending: str) -> Iterator[str] | Iterator[bytes]:

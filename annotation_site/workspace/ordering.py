@@ -52,6 +52,7 @@ def ask_for_pictures(
     asked_by: User | None,
     numbers: Sequence[int] = (),
     cell: CellName | None = None,
+    in_hulls: bool = False,
 ) -> Job:
     """Have pictures of slices found by feature inversion.
 
@@ -60,12 +61,15 @@ def ask_for_pictures(
         asked_by: who asks, None for a command.
         numbers: of the slices; none: all without a picture.
         cell: true and predicted class, for pictures of the slices' images in this cell alone.
+        in_hulls: for the paper's figure: pixels inside each slice's hull alone; not with a cell.
 
     Raises:
         Refused: there is no image in the cell, or such a job is active.
     """
     params: dict[str, object] = {"workspace": workspace.public_id, "slices": list(numbers)}
-    if cell is not None:
+    if in_hulls:
+        params["hulls"] = True
+    elif cell is not None:
         if not groups_of(version_of(workspace), cell):
             raise Refused("There is no image in this cell, so there is nothing to picture.")
         params["cell"] = list(cell)

@@ -1,12 +1,14 @@
-"""The job that finds pictures of slices, or of their images in one cell of the confusion matrix."""
+"""The job that finds pictures of slices, of their images in a cell of the matrix, or inside hulls."""
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from annotation_site.jobs.models import Job
 from annotation_site.jobs.watching import JobWatcher
+from annotation_site.workspace.hull_figure import hull_keys, outlines_by_slice
 from annotation_site.workspace.job_inputs import run_of, workspace_of
 from annotation_site.workspace.pictures import (
     CellName,
@@ -35,9 +37,10 @@ def find_pictures(job: Job, watcher: JobWatcher) -> dict[str, Any]:
         raise InvalidInput(
             "the slices belong to another classifier than the project's; build them again"
         )
-    cell = cell_of(job)
-    numbers = wanted_pictures(workspace, version, job.params.get("slices") or (), cell)
-    groups, keys = groups_of(version, cell), keys_of(version, cell)
+    cell, in_hulls = cell_of(job), bool(job.params.get("hulls"))
+    keys = hull_keys(version) if in_hulls else keys_of(version, cell)
+    numbers = wanted_pictures(workspace, version, job.params.get("slices") or (), keys)
+    groups = groups_of(version, cell)
     config = InversionConfig()
     reasons: Counter[str] = Counter()
     for start in range(0, len(numbers), config.batch_size):
@@ -45,11 +48,14 @@ def find_pictures(job: Job, watcher: JobWatcher) -> dict[str, Any]:
         watcher.stage_started(
             f"finding pictures {start + 1} to {start + len(part)} of {len(numbers)}", cached=False
         )
+        targets = _targets(run, version, [groups[number] for number in part])
+        if in_hulls:
+            targets = _inside(targets, version, part)
         found = inversions(
             run.store,
             run.load("classifier"),
             workspace.classifier_key,
-            _targets(run, version, [groups[number] for number in part]),
+            targets,
             config,
             device=run.config.device,
             on_progress=watcher.progress,
@@ -75,6 +81,17 @@ def _targets(run: Run, version: Version, groups: list[np.ndarray]) -> tuple[Inve
         np.asarray(run.load("extraction").maps_predicted)[version.images.rows],
         version.images.rows,
         seed=run.config.seed,
+    )
+
+
+def _inside(
+    targets: tuple[InversionTarget, ...], version: Version, numbers: list[int]
+) -> tuple[InversionTarget, ...]:
+    """Let pixels change inside the slices' hulls alone; each hull fills a picture of its own."""
+    outlines = outlines_by_slice(version)
+    return tuple(
+        replace(target, mask=outlines[number].mask(target.start.shape[-1]))
+        for number, target in zip(numbers, targets, strict=True)
     )
 
 

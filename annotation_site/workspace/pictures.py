@@ -77,7 +77,7 @@ def wanted_pictures(
     workspace: Workspace,
     version: Version,
     numbers: Sequence[int],
-    cell: CellName | None = None,
+    keys: Mapping[int, str],
 ) -> list[int]:
     """Say of which slices pictures are to be found: of those asked for, that have none.
 
@@ -85,13 +85,14 @@ def wanted_pictures(
         workspace: Whose.
         version: Its slices.
         numbers: Asked for; none: all, the slices with most errors first.
-        cell: Of which pictures are wanted; None: of whole slices.
+        keys: Names of the pictures that are wanted, by slice.
     """
-    there = found(workspace, version, cell)
+    folder = folder_of(workspace)
+    missing = {number for number, key in keys.items() if not (folder / f"{key}.webp").is_file()}
     errors = dict(zip(version.slices.numbers, version.figures.errors.tolist(), strict=True))
     asked = set(numbers) or set(errors)
     return sorted(
-        (number for number in keys_of(version, cell) if number in asked and number not in there),
+        (number for number in missing if number in asked),
         key=lambda number: (-errors[number], number),
     )
 

@@ -23,6 +23,7 @@ from annotation_site.workspace import looks, pictures, services
 from annotation_site.workspace import payload as told
 from annotation_site.workspace.access import BadRequest, Body, integer_of, json_view, workspace_of
 from annotation_site.workspace.forms import BuildForm
+from annotation_site.workspace.hull_figure import hulls_found
 from annotation_site.workspace.labels import flag_label
 from annotation_site.workspace.models import SplitChoice, Workspace
 from annotation_site.workspace.ordering import ask_for_pictures, ask_for_slices
@@ -279,6 +280,7 @@ def job_lines(request: SignedInRequest, public_id: str, workspace_id: str) -> Ht
         {
             "jobs": lines,
             "pictures": pictures.found(workspace, version),
+            "hulls": hulls_found(workspace, version),
             "cells": {name: pictures.found(workspace, version, _cell_of(name)) for name in names},
         }
     )
@@ -405,6 +407,7 @@ def find_pictures(request: SignedInRequest, public_id: str, workspace_id: str) -
         asked_by=request.user,
         numbers=body.integers("slices"),
         cell=_cell_of(body.text("cell")),
+        in_hulls=bool(body.flag("hulls")),
     )
     return JsonResponse({"job": _job_line(job)}, status=202)
 

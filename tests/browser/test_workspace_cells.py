@@ -42,3 +42,21 @@ def test_a_reviewer_sees_what_is_shared_and_orders_nothing(page: Page):
         opened(page, f"{address}?view=matrix")
         expect(panel(page)).to_contain_text("pictures are of the whole slice")
         expect(panel(page).get_by_role("button", name="Make pictures")).to_have_count(0)
+
+
+def test_the_papers_figure_is_ordered_and_offered_once_it_has_a_picture(page: Page):
+    world = World()
+    with serving(world) as address:
+        opened(page, address)
+        page.locator("[data-open=export]").press("Enter")
+        says = page.locator("[data-hulls-say]")
+        expect(says).to_have_text("0 of 24 slices have a picture inside their hull.")
+        expect(page.get_by_role("link", name="Hulls as SVG")).to_be_hidden()
+        page.get_by_role("button", name="Make its pictures").press("Enter")
+        expect(page.locator("[data-pictures-say]")).to_contain_text("Finding pictures")
+        assert world.asked_cell == "hulls"
+        world.hulls, world.job = (24, 24), None
+        expect(says).to_have_text("24 of 24 slices have a picture inside their hull.")
+        link = page.get_by_role("link", name="Hulls as SVG")
+        expect(link).to_have_attribute("href", "/w/export/hulls.svg")
+        seen(page, "hulls", kinds=("light", "dark", "360"))

@@ -149,7 +149,8 @@ class _Handler(BaseHTTPRequestHandler):
             jobs = [world.job] if world.job else []
             there = range(1, world.n_slices + 1) if not world.bare else ()
             pictures = {str(number): f"/w/pictures/{number}.svg" for number in there}
-            self._json({"jobs": jobs, "pictures": pictures, "cells": world.cells})
+            told = {"cells": world.cells, "hulls": world.hulls}
+            self._json({"jobs": jobs, "pictures": pictures, **told})
         elif path == "/w/images/":
             rows = np.array([int(row) for row in query["at"][0].split(",")])
             self._json({"images": world.images(rows)})
@@ -186,7 +187,7 @@ class _Handler(BaseHTTPRequestHandler):
             world.mark_images(body)
         elif name == "pictures":
             world.job = {"state": "running", "stage": "Finding pictures", "done": 3, "total": 24}
-            world.asked_cell = body.get("cell", "")
+            world.asked_cell = "hulls" if body.get("hulls") else body.get("cell", "")
         elif name == "undo" and world.done:
             world.back()
         elif name == "redo" and world.undone:

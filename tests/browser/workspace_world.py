@@ -36,6 +36,7 @@ class World:
     undone: list[tuple[str, Said]] = field(default_factory=list)
     marks: dict[int, dict[str, Any]] = field(default_factory=dict)
     asked_cell: str = ""
+    hulls: tuple[int, int] = (0, 24)
     cells: dict[str, dict[str, str]] = field(default_factory=dict)
     views: list[dict[str, Any]] = field(default_factory=list)
     image_marks: dict[int, str] = field(default_factory=dict)

@@ -83,7 +83,7 @@ function start(payload) {
   });
   const table = new Table(root.querySelector("[data-part=slices]"), parts);
   const detail = new Detail(root.querySelector("[data-part=detail]"), { ...parts, onMark: (kind, rows) => marking.markImages(kind, rows) });
-  const matrix = new Matrix(root.querySelector("[data-matrix]"), { ...parts, stage, onFind: (cell) => making.begin(cell) });
+  const matrix = new Matrix(root.querySelector("[data-matrix]"), { ...parts, stage, onFind: (cell) => making.begin({ cell }) });
   const marking = new Marking({ ...parts, onState: () => told(), onPayload: (next) => renewed(next) });
   const dialogs = new Dialogs(root, { ...parts, marking });
   const chosen = new Chosen(root, { ...parts, stage, detail, marking, dialogs });

@@ -9,6 +9,8 @@ export class Making {
     Object.assign(this, { root, model, notices, isLead, onPictures, onJob });
     this.button = root.querySelector("[data-make-pictures]");
     this.button?.addEventListener("click", () => this.begin());
+    root.querySelector("[data-make-hulls]")?.addEventListener("click", () => this.begin({ hulls: true }));
+    root.querySelector("[data-open=export]").addEventListener("click", () => this.follow());
     this.tell();
     if (this.missing) this.follow();
   }
@@ -30,15 +32,15 @@ export class Making {
     else this.notices.band("pictures", said, { kind: "info", verb: "Make the pictures", act: () => this.begin() });
   }
 
-  /** Have the pictures found that are missing: of slices, or of their images in a cell ("0.1"). */
-  async begin(cell = "") {
+  /** Have the pictures found that are missing: of slices, in a `cell` ("0.1"), or inside `hulls`. */
+  async begin(what = {}) {
     this.tell("the job waits in the queue", true);
     try {
-      await send(this.model.urls.pictures, cell ? { cell } : {});
+      await send(this.model.urls.pictures, what);
       this.follow();
     } catch (error) {
       this.tell(error.message);
-      if (cell) this.notices.toast(error.message, { isBad: true });
+      if (what.cell || what.hulls) this.notices.toast(error.message, { isBad: true });
     }
   }
 
@@ -55,6 +57,7 @@ export class Making {
     }
     this.#take(found.pictures ?? {});
     this.onJob();
+    this.#tellHulls(found.hulls ?? [0, 0]);
     const active = found.jobs.find(({ state }) => ACTIVE.includes(state));
     const failed = found.jobs.find(({ state }) => state === "failed");
     if (active) {
@@ -62,6 +65,15 @@ export class Making {
       this.timer = setTimeout(() => this.follow(), EVERY);
     } else {
       this.tell(failed?.error ? `The last job failed: ${failed.error}` : null);
+    }
+  }
+
+  /** Offer the paper's figure as soon as one of its pictures is there. */
+  #tellHulls([there, all]) {
+    this.root.querySelector("[data-hulls-say]").textContent = `${there} of ${all} slices have a picture inside their hull.`;
+    for (const link of this.root.querySelectorAll("a[data-hulls]")) {
+      link.hidden = !there;
+      link.href = this.model.urls.export.replace("slices.csv", `hulls.${link.dataset.hulls}`);
     }
   }
 

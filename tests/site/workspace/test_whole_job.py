@@ -15,6 +15,7 @@ from annotation_site.jobs.models import Job, JobState
 from annotation_site.jobs.registration import register
 from annotation_site.projects.models import Project
 from annotation_site.workspace import runner, services
+from annotation_site.workspace.hull_figure import hulls_found
 from annotation_site.workspace.labels import flag_label
 from annotation_site.workspace.mending import noise_path
 from annotation_site.workspace.models import Workspace
@@ -112,6 +113,9 @@ def _looks_pictured(workspace: Workspace, mira: User) -> None:
     assert set(found(workspace, version, (truth, said))) == there
     whole = {n for n in there if inside[version.slices.members(n)].all()}
     assert set(found(workspace, version)) == {0, 3} | whole  # a whole slice's picture is one
+    made = done(ask_for_pictures(workspace=workspace, asked_by=mira, in_hulls=True))
+    n, of = hulls_found(workspace, version)
+    assert made.result["pictures"] == n == of > 0
 
 
 def _looks_written(workspace: Workspace, mira: User) -> None:
