@@ -4,8 +4,9 @@ import contextlib
 import hashlib
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib.abc import MetaPathFinder
+from io import RawIOBase
 from itertools import islice
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pyarrow.parquet as pq
 
 from annotation_site.exports.csv_cells import WRITERS
 from annotation_site.exports.source import Source
-from annotation_site.exports.tables import Document, Kind, Row, Table
+from annotation_site.exports.tables import Column, Document, Kind, Row, Table
 from engine.data.csv_text import csv_writer
 
 BATCH = 2_000
@@ -60,12 +61,11 @@ def write_table(table: Table, source: Source, folder: Path, report: Report) -> i
         folder: Existing; the files appear in it and are flushed to disk.
         report: Told after every batch how many rows are written.
     """
-    _do_without_pandas()
     rows = table.rows(source)
     n_rows = 0
     with (
         _csv(table, folder / f"{table.name}.csv") as to_csv,
-        _parquet(table, folder / f"{table.name}.parquet") as to_parquet,
+        parquet_writer(table.columns, folder / f"{table.name}.parquet") as to_parquet,
     ):
         while batch := list(islice(rows, BATCH)):
             to_csv(batch)
@@ -107,7 +107,16 @@ def _csv(table: Table, path: Path) -> Iterator[Callable[[list[Row]], None]]:
 
 
 @contextlib.contextmanager
-def _parquet(table: Table, path: Path) -> Iterator[Callable[[list[Row]], None]]:
+def parquet_writer(
+    columns: Sequence[Column], where: Path | RawIOBase
+) -> Iterator[Callable[[list[Row]], None]]:
+    """Give a function that writes rows as a row group each; the file is whole when this ends.
+
+    Args:
+        columns: Of the rows, in order; their meanings stand in the file.
+        where: A file's place, or a stream that can be written to.
+    """
+    _do_without_pandas()
     schema = pa.schema(
         [
             pa.field(
@@ -116,16 +125,15 @@ def _parquet(table: Table, path: Path) -> Iterator[Callable[[list[Row]], None]]:
                 nullable=column.kind != Kind.TEXT,
                 metadata={"meaning": column.meaning},
             )
-            for column in table.columns
+            for column in columns
         ]
     )
-    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+    with pq.ParquetWriter(where, schema, compression="zstd") as writer:
 
         def write(batch: list[Row]) -> None:
-            columns = zip(*batch, strict=True)
             arrays = [
                 pa.array(values, type=field.type)
-                for values, field in zip(columns, schema, strict=True)
+                for values, field in zip(zip(*batch, strict=True), schema, strict=True)
             ]
             writer.write_batch(pa.record_batch(arrays, schema=schema))
 

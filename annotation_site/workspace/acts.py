@@ -1,19 +1,29 @@
 """Acts: what people do in a workspace, one after the other, each written while its row is held."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from django.utils import timezone
 
 from annotation_site.accounts.models import User
-from annotation_site.workspace.models import Event, EventKind, EventState, SliceMark, Workspace
+from annotation_site.workspace.models import (
+    Event,
+    EventKind,
+    EventState,
+    ImageMark,
+    SliceMark,
+    Workspace,
+)
 from annotation_site.workspace.versions import packed
 from engine.slicing.slice_set import Change
 
 ACTS = (EventKind.MARK, EventKind.CHANGE, EventKind.REDO)
 """What can be undone."""
 MarkValue = dict[str, Any]
-"""A mark as an event keeps it: kind, score, note."""
+"""A slice's mark as an event keeps it: kind, score, note."""
+Value = TypeVar("Value")
+Pairs = Mapping[int, tuple[Value | None, Value | None]]
+"""Of slices or images: what was said before and after; None for nothing."""
 
 
 def locked(workspace: Workspace) -> Workspace:
@@ -32,7 +42,8 @@ def add_act(
     kind: EventKind,
     words: str,
     *,
-    marks: Mapping[int, tuple[MarkValue | None, MarkValue | None]] | None = None,
+    marks: Pairs[MarkValue] | None = None,
+    image_marks: Pairs[str] | None = None,
     change: Change | None = None,
     first_number: int = 0,
     drops_undone: bool = True,
@@ -48,12 +59,66 @@ def add_act(
         revision=workspace.revision,
         kind=kind,
         words=words[:300],
-        marks={str(number): list(pair) for number, pair in (marks or {}).items()},
+        marks=_stored(marks or {}),
+        image_marks=_stored(image_marks or {}),
         change=value,
         members=members,
         first_number=first_number,
         by=by,
     )
+
+
+def _stored(pairs: Pairs[Value]) -> dict[str, list[Value | None]]:
+    return {str(number): list(pair) for number, pair in pairs.items()}
+
+
+def taken_back(
+    pairs: Mapping[str, list[Value | None]], now: Mapping[int, Value | None]
+) -> dict[int, tuple[Value | None, Value | None]]:
+    """Say what undoing an act's marks does: what somebody else set since stays.
+
+    Args:
+        pairs: As the event keeps them.
+        now: What each is marked as now.
+    """
+    return {
+        int(number): (after, before)
+        for number, (before, after) in pairs.items()
+        if now.get(int(number)) == after
+    }
+
+
+def done_again(
+    pairs: Mapping[str, list[Value | None]], now: Mapping[int, Value | None]
+) -> dict[int, tuple[Value | None, Value | None]]:
+    """Say what doing an act's marks again does."""
+    return {int(number): (now.get(int(number)), pair[1]) for number, pair in pairs.items()}
+
+
+def set_image_marks(workspace: Workspace, by: User, values: Mapping[int, str | None]) -> None:
+    """Put kinds in place of those that images have; None takes one away."""
+    workspace.image_marks.filter(number__in=list(values)).delete()
+    now = timezone.now()
+    ImageMark.objects.bulk_create(
+        (
+            ImageMark(
+                workspace=workspace,
+                number=number,
+                kind=kind,
+                by=by,
+                at=now,
+                revision=workspace.revision,
+            )
+            for number, kind in values.items()
+            if kind is not None
+        ),
+        batch_size=1_000,
+    )
+
+
+def image_kinds(workspace: Workspace) -> dict[int, str]:
+    """Read what was said of single images, by their index."""
+    return dict(workspace.image_marks.values_list("number", "kind"))
 
 
 def set_marks(workspace: Workspace, by: User, values: Mapping[int, MarkValue | None]) -> None:

@@ -7,9 +7,10 @@ from django.db import transaction
 
 from annotation_site.accounts.models import User
 from annotation_site.projects.models import Project
+from annotation_site.workspace.acts import image_kinds
 from annotation_site.workspace.arrays import SlicedImages, opened, write
 from annotation_site.workspace.marking import mark_rows, marks_of
-from annotation_site.workspace.models import Event, EventKind, SliceMark, Workspace
+from annotation_site.workspace.models import Event, EventKind, ImageMark, SliceMark, Workspace
 from annotation_site.workspace.versions import complete, version_of
 from engine.slicing.marks import carried
 from engine.slicing.slice_set import first_set
@@ -58,7 +59,7 @@ def open_workspace(
 
 
 def _carry_marks(before: Workspace, after: Workspace) -> None:
-    """Mark the slices whose images were all marked alike in the map before."""
+    """Mark the slices whose images were all marked alike in the map before, and single images."""
     try:
         old, new = version_of(before), version_of(after)
     except FileNotFoundError:
@@ -67,7 +68,8 @@ def _carry_marks(before: Workspace, after: Workspace) -> None:
         return
     rows = mark_rows(before)
     kept = carried(old.slices, marks_of(rows), new.slices)
-    if not kept:
+    images = image_kinds(before)
+    if not kept and not images:
         return
     after.revision = 1
     after.save(update_fields=["revision"])
@@ -79,13 +81,21 @@ def _carry_marks(before: Workspace, after: Workspace) -> None:
         workspace=after,
         revision=1,
         kind=EventKind.MARK,
-        words=f"{len(kept)} marks carried over from the slices before",
+        words=f"{len(kept) + len(images)} marks carried over from the slices before",
         marks={str(number): [None, value] for number, value in values.items()},
+        image_marks={str(number): [None, kind] for number, kind in images.items()},
         by=None,
     )
     SliceMark.objects.bulk_create(
         SliceMark(workspace=after, number=number, revision=1, **value)
         for number, value in values.items()
+    )
+    ImageMark.objects.bulk_create(
+        (
+            ImageMark(workspace=after, number=number, kind=kind, revision=1)
+            for number, kind in images.items()
+        ),
+        batch_size=1_000,
     )
 
 

@@ -1,5 +1,7 @@
 """Tables of the workspace as downloads, written while they are sent."""
 
+from collections.abc import Iterator
+
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.views.decorators.cache import never_cache
@@ -7,6 +9,8 @@ from django.views.decorators.http import require_safe
 
 from annotation_site.accounts.requests import SignedInRequest
 from annotation_site.workspace.access import workspace_of
+from annotation_site.workspace.hull_figure import figure_png, figure_svg, hulls_found
+from annotation_site.workspace.models import Workspace
 from annotation_site.workspace.tables import (
     COLUMNS,
     ROWS,
@@ -15,8 +19,14 @@ from annotation_site.workspace.tables import (
     methods_paragraph,
     run_facts,
 )
+from annotation_site.workspace.versions import version_of
 
-TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson"}
+DRAWN = {"svg": "image/svg+xml", "png": "image/png"}
+TYPES = {
+    "csv": "text/csv; charset=utf-8",
+    "jsonl": "application/x-ndjson",
+    "parquet": "application/vnd.apache.parquet",
+}
 
 
 @login_required
@@ -25,7 +35,7 @@ TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson"}
 def export(
     request: SignedInRequest, public_id: str, workspace_id: str, what: str, ending: str
 ) -> HttpResponseBase:
-    """Give a table, the facts of the run, or a paragraph on methods."""
+    """Give a table, the facts of the run, a paragraph on methods, or the paper's figure."""
     workspace = workspace_of(request, public_id, workspace_id)
     response: HttpResponseBase
     if (what, ending) == ("run", "json"):
@@ -34,13 +44,34 @@ def export(
         response = HttpResponse(
             methods_paragraph(workspace), content_type="text/plain; charset=utf-8"
         )
+    elif what == "hulls" and ending in DRAWN:
+        response = _figure(workspace, ending)
     elif what in COLUMNS and ending in TYPES:
-        write = as_csv if ending == "csv" else as_jsonl
         response = StreamingHttpResponse(
-            write(what, ROWS[what](workspace)), content_type=TYPES[ending]
+            _pieces(workspace, what, ending), content_type=TYPES[ending]
         )
     else:
         raise Http404("there is no such table")
     name = f"{what}-{workspace.split}-revision-{workspace.revision}.{ending}"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
+
+
+def _figure(workspace: Workspace, ending: str) -> HttpResponse:
+    """Give the map's hulls filled with the pictures that were found inside them."""
+    version = version_of(workspace)
+    if not hulls_found(workspace, version)[0]:
+        raise Http404("no picture was found inside a hull yet")
+    content = (figure_svg if ending == "svg" else figure_png)(workspace, version)
+    return HttpResponse(content, content_type=DRAWN[ending])
+
+
+def _pieces(workspace: Workspace, what: str, ending: str) -> Iterator[str] | Iterator[bytes]:
+    """Give a table in pieces, in the form that the ending names."""
+    rows = ROWS[what](workspace)
+    if ending == "parquet":
+        # here, so that a web process holds pyarrow only once somebody wants it
+        from annotation_site.workspace.parquet import as_parquet
+
+        return as_parquet(COLUMNS[what], rows)
+    return as_csv(what, rows) if ending == "csv" else as_jsonl(what, rows)

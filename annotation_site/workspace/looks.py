@@ -168,8 +168,15 @@ def _entries(workspace: Workspace, version: Version, indices: np.ndarray) -> lis
     }
     scores = image_scores_of(workspace, version, marks_of(mark_rows(workspace)))
     numbers = version.slices.assignment
+    own = {
+        mark.number: {"kind": mark.kind, "by": mark.by.username if mark.by else ""}
+        for mark in workspace.image_marks.filter(number__in=indices.tolist()).select_related("by")
+    }
     return [
-        _entry(index, by_row[row], version, float(scores[index]), int(numbers[index]), flags)
+        {
+            **_entry(index, by_row[row], version, float(scores[index]), int(numbers[index]), flags),
+            "mark": own.get(index),
+        }
         for index, row in zip(indices.tolist(), rows, strict=True)
         if row in by_row
     ]

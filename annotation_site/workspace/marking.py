@@ -7,14 +7,16 @@ import numpy as np
 from django.conf import settings
 
 from annotation_site.quality.memory import Memory
+from annotation_site.workspace.acts import image_kinds
 from annotation_site.workspace.models import SliceMark, Workspace
 from annotation_site.workspace.versions import Version
+from engine.slicing.image_marks import ImageMarks, image_marks
 from engine.slicing.marks import Mark, MarkKind
 from engine.slicing.propagation import SliceScores, image_scores, next_slices, slice_scores
 
 PROPOSED = 8
 """How many slices to look at next are named; each costs the square of the number of slices."""
-_scores = Memory(12)
+_scores = Memory(16)
 _images = Memory(2)
 
 
@@ -38,7 +40,24 @@ def scores_of(workspace: Workspace, version: Version, marks: Mapping[int, Mark])
         marks: Its marks.
     """
     return _scores.recall(
-        _key(workspace), lambda: slice_scores(version.slices, marks, version.marking)
+        _key(workspace),
+        lambda: slice_scores(
+            version.slices, marks, version.marking, image_looks(workspace, version)
+        ),
+    )
+
+
+def image_looks(workspace: Workspace, version: Version) -> ImageMarks:
+    """Give what was said of single images as spreading reads it, or recall it."""
+    images = version.images
+    return _scores.recall(
+        (*_key(workspace), "images"),
+        lambda: image_marks(
+            {n: Mark(kind=MarkKind(kind)) for n, kind in image_kinds(workspace).items()},
+            version.marking,
+            images.coordinates,
+            images.predicted.astype(np.int64),
+        ),
     )
 
 
@@ -48,7 +67,13 @@ def proposed_by(
     """Say which slices to look at next, the most useful first."""
     return _scores.recall(
         (*_key(workspace), "proposed"),
-        lambda: next_slices(version.slices, marks, version.marking, wanted=PROPOSED),
+        lambda: next_slices(
+            version.slices,
+            marks,
+            version.marking,
+            image_looks(workspace, version),
+            wanted=PROPOSED,
+        ),
     )
 
 
@@ -64,6 +89,7 @@ def image_scores_of(
             version.marking,
             version.images.coordinates,
             version.images.predicted.astype(np.int64),
+            image_looks(workspace, version),
         ),
     )
 

@@ -1,5 +1,6 @@
 """What follows from marks: which training images get noise, which labels are mended."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from django.conf import settings
 
 from annotation_site.jobs.models import Job
 from annotation_site.projects.models import Image
+from annotation_site.workspace.acts import image_kinds
 from annotation_site.workspace.marking import mark_rows, marks_of, scores_of
 from annotation_site.workspace.models import LabelFlag, Workspace
 from annotation_site.workspace.versions import Version, version_of
@@ -19,11 +21,12 @@ class Flagged:
     """What marks and flags say of images.
 
     Attributes:
-        marked: Rows in slices that a person marked spurious, rising.
-        low: Rows in slices that are spurious once marks have spread, rising.
+        marked: Rows in slices that a person marked spurious, rising; a mark of the image itself
+            goes before its slice's.
+        low: Rows in slices that are spurious once marks have spread, rising, likewise.
         marked_slices: Their numbers.
         low_slices: Their numbers.
-        n_marks: Marks in all.
+        n_marks: Marks in all, of slices and of images.
         labels: Row to right label, for rows whose label a person called wrong and could mend.
         wrong: Rows whose label a person called wrong without knowing the right one, rising.
     """
@@ -48,6 +51,7 @@ def flagged(workspace: Workspace, version: Version) -> Flagged:
     marks = marks_of(rows)
     marked = tuple(number for number, row in rows.items() if row.kind == "spurious")
     low = spurious_slices(version.slices, scores_of(workspace, version, marks))
+    own = image_kinds(workspace)
     labels: dict[int, int] = {}
     wrong: list[int] = []
     flags = LabelFlag.objects.filter(project=workspace.project, label_is_wrong=True)
@@ -57,11 +61,11 @@ def flagged(workspace: Workspace, version: Version) -> Flagged:
         else:
             labels[row] = should_be
     return Flagged(
-        marked=rows_in(version, marked),
-        low=rows_in(version, low),
+        marked=_with_own(rows_in(version, marked), version, own),
+        low=_with_own(rows_in(version, low), version, own),
         marked_slices=marked,
         low_slices=low,
-        n_marks=len(marks),
+        n_marks=len(marks) + len(own),
         labels=labels,
         wrong=np.array(sorted(wrong), dtype=np.int64),
     )
@@ -71,6 +75,18 @@ def rows_in(version: Version, numbers: tuple[int, ...]) -> np.ndarray:
     """Give the rows of the images in some slices, rising."""
     inside = np.isin(version.slices.assignment, np.array(numbers, dtype=np.int64))
     found: np.ndarray = np.sort(version.images.rows[inside])
+    return found
+
+
+def _with_own(rows: np.ndarray, version: Version, own: Mapping[int, str]) -> np.ndarray:
+    """Add images that were themselves marked spurious, and leave out those marked core."""
+
+    def marked(kind: str) -> np.ndarray:
+        indices = np.array([n for n, said in own.items() if said == kind], dtype=np.int64)
+        found: np.ndarray = version.images.rows[indices]
+        return found
+
+    found: np.ndarray = np.setdiff1d(np.union1d(rows, marked("spurious")), marked("core"))
     return found
 
 

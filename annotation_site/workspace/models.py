@@ -13,6 +13,8 @@ from annotation_site.projects.models import Image, Project, new_public_id
 
 MARK_KINDS = ("core", "spurious", "mixed", "wrong_labels")
 """As `engine.slicing.marks.MarkKind`."""
+IMAGE_MARK_KINDS = ("core", "spurious")
+"""What can be said of a single image."""
 
 
 class SplitChoice(models.TextChoices):
@@ -82,6 +84,9 @@ class Event(models.Model):
     marks = models.JSONField(
         default=dict, blank=True, help_text="slice -> [mark before, mark after], null for none"
     )
+    image_marks = models.JSONField(
+        default=dict, blank=True, help_text="image's index -> [kind before, kind after]"
+    )
     change = models.JSONField(default=dict, blank=True, help_text="of slices, without members")
     members = models.BinaryField(
         default=b"", blank=True, help_text="of a lasso or split: int32, compressed"
@@ -135,6 +140,56 @@ class SliceMark(models.Model):
 
     def __str__(self) -> str:
         return f"slice {self.number}: {self.kind}"
+
+
+class ImageMark(models.Model):
+    """The score that somebody set of a single image by hand, whatever its slice's."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="image_marks")
+    number = models.PositiveIntegerField(help_text="index of the image on the map")
+    kind = models.CharField(max_length=12)
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    at = models.DateTimeField(default=timezone.now)
+    revision = models.PositiveBigIntegerField(help_text="of the act that set it")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "number"], name="image_marked_once"),
+            models.CheckConstraint(condition=Q(kind__in=IMAGE_MARK_KINDS), name="image_mark_kind"),
+        ]
+        ordering = ["number"]
+
+    def __str__(self) -> str:
+        return f"image {self.number}: {self.kind}"
+
+
+class SavedView(models.Model):
+    """What somebody looked at, under a name, for every member of the project."""
+
+    public_id = models.CharField(max_length=16, unique=True, default=new_public_id, editable=False)
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="saved_views")
+    name = models.CharField(max_length=80)
+    split = models.CharField(max_length=5, choices=SplitChoice)
+    query = models.CharField(max_length=2_000, blank=True, help_text="of the page's address")
+    rows = models.BinaryField(
+        default=b"", blank=True, help_text="of the images chosen: int64, compressed"
+    )
+    n_images = models.PositiveIntegerField(default=0, help_text="chosen")
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project", "name"], name="view_named_once"),
+        ]
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class LabelFlag(models.Model):

@@ -9,6 +9,8 @@ from annotation_site.projects.models import Project
 from annotation_site.web.refusals import Refused
 from annotation_site.workspace.mending import counts
 from annotation_site.workspace.models import SplitChoice, Workspace
+from annotation_site.workspace.pictures import CellName, groups_of
+from annotation_site.workspace.versions import version_of
 
 CHOICES = ("marked", "low")
 """Which slices' images get noise: those marked spurious, or all that are once marks have spread."""
@@ -45,7 +47,12 @@ def ask_for_slices(
 
 
 def ask_for_pictures(
-    *, workspace: Workspace, asked_by: User | None, numbers: Sequence[int] = ()
+    *,
+    workspace: Workspace,
+    asked_by: User | None,
+    numbers: Sequence[int] = (),
+    cell: CellName | None = None,
+    in_hulls: bool = False,
 ) -> Job:
     """Have pictures of slices found by feature inversion.
 
@@ -53,14 +60,23 @@ def ask_for_pictures(
         workspace: whose slices.
         asked_by: who asks, None for a command.
         numbers: of the slices; none: all without a picture.
+        cell: true and predicted class, for pictures of the slices' images in this cell alone.
+        in_hulls: for the paper's figure: pixels inside each slice's hull alone; not with a cell.
 
     Raises:
-        Refused: such a job is active.
+        Refused: there is no image in the cell, or such a job is active.
     """
+    params: dict[str, object] = {"workspace": workspace.public_id, "slices": list(numbers)}
+    if in_hulls:
+        params["hulls"] = True
+    elif cell is not None:
+        if not groups_of(version_of(workspace), cell):
+            raise Refused("There is no image in this cell, so there is nothing to picture.")
+        params["cell"] = list(cell)
     return jobs.enqueue(
         project=workspace.project,
         kind=JobKind.INVERT,
-        params={"workspace": workspace.public_id, "slices": list(numbers)},
+        params=params,
         created_by=asked_by,
     )
 

@@ -10,7 +10,7 @@ from django.urls import reverse
 from annotation_site.accounts.models import User
 from annotation_site.quality.memory import Memory
 from annotation_site.workspace import pictures
-from annotation_site.workspace.acts import to_redo, to_undo
+from annotation_site.workspace.acts import image_kinds, to_redo, to_undo
 from annotation_site.workspace.marking import (
     image_scores_of,
     mark_as_json,
@@ -19,7 +19,7 @@ from annotation_site.workspace.marking import (
     proposed_by,
     scores_of,
 )
-from annotation_site.workspace.models import Event, SliceMark, Workspace
+from annotation_site.workspace.models import IMAGE_MARK_KINDS, Event, SliceMark, Workspace
 from annotation_site.workspace.outlines import ASPECT
 from annotation_site.workspace.versions import Version, version_of
 from engine.slicing.confusion import Cell, top_confusions
@@ -107,6 +107,7 @@ def _now(
     return {
         "revision": workspace.revision,
         "set_version": workspace.set_version,
+        "image_marks": _by_kind(workspace),
         "proposed": list(proposed_by(workspace, version, marks_of(rows))),
         "can_undo": undoing is not None,
         "can_redo": redoing is not None,
@@ -114,6 +115,14 @@ def _now(
         "redo_words": redoing.words if redoing else "",
         "log": [_log_line(event) for event in log],
     }
+
+
+def _by_kind(workspace: Workspace) -> dict[str, list[int]]:
+    """Give the indices of the images that were marked one by one, by what was said of them."""
+    found: dict[str, list[int]] = {kind: [] for kind in IMAGE_MARK_KINDS}
+    for number, kind in sorted(image_kinds(workspace).items()):
+        found[kind].append(number)
+    return found
 
 
 def _log_line(event: Event) -> dict[str, Any]:
@@ -285,8 +294,8 @@ def urls_of(workspace: Workspace) -> dict[str, str]:
     def at(name: str, *more: object) -> str:
         return reverse(f"workspace:{name}", args=[*names, *more])
 
-    verbs = ("marks", "undo", "redo", "changes", "state", "scores", "images_at", "flag",
-             "suspects", "pictures", "jobs", "mending")  # fmt: skip
+    verbs = ("marks", "image_marks", "undo", "redo", "changes", "state", "scores", "images_at", "flag",
+             "suspects", "pictures", "jobs", "mending", "saved_views")  # fmt: skip
     return {
         **{name: at(name) for name in verbs},
         "images": at("images", 0),

@@ -10,18 +10,25 @@ import numpy as np
 from django.db import transaction
 
 from annotation_site.accounts.models import User
+from annotation_site.projects.models import Image
 from annotation_site.web.refusals import Refused
 from annotation_site.workspace.acts import (
     MarkValue,
+    Pairs,
     add_act,
+    done_again,
+    image_kinds,
     locked,
+    set_image_marks,
     set_marks,
+    taken_back,
     to_redo,
     to_undo,
     value_of,
 )
 from annotation_site.workspace.marking import marks_of
 from annotation_site.workspace.models import (
+    IMAGE_MARK_KINDS,
     MARK_KINDS,
     Event,
     EventKind,
@@ -43,6 +50,8 @@ from engine.slicing.slice_set import Change, ChangeKind, lasso, merge, rename, s
 
 CLEAR = "clear"
 MOST_NAMED = 4
+MOST_IMAGES = 10_000
+"""Images that one act marks."""
 SAYS = {
     "core": "marked as core",
     "spurious": "marked as spurious",
@@ -96,7 +105,7 @@ def mark(
         version = version_of(held)
         wanted = _known(version, numbers)
         before = _rows(held, wanted)
-        _check_seen(held, by, seen, wanted)
+        _check_seen(held, by, seen, wanted, "marks")
         after: MarkValue | None = None
         if kind != CLEAR:
             after = {"kind": kind, "score": score, "note": note.strip()[:500]}
@@ -130,20 +139,30 @@ def _rows(workspace: Workspace, numbers: Sequence[int]) -> dict[int, SliceMark]:
     return {row.number: row for row in rows}
 
 
-def _check_seen(workspace: Workspace, by: User, seen: int | None, numbers: Sequence[int]) -> None:
-    """Refuse where somebody else set or cleared one of the marks later than `seen`."""
+def _check_seen(
+    workspace: Workspace, by: User, seen: int | None, numbers: Sequence[int], field: str
+) -> None:
+    """Refuse where somebody else set or cleared one of the marks later than `seen`.
+
+    Args:
+        workspace: where.
+        by: who marks now.
+        seen: the revision that was looked at; None: whatever it was.
+        numbers: of slices, or of images.
+        field: of the events, `marks` or `image_marks`.
+    """
     if seen is None or seen >= workspace.revision:
         return
     touched = {str(number) for number in numbers}
     for event in (
         workspace.events.filter(revision__gt=seen)
         .exclude(by=by)
-        .exclude(marks={})
+        .exclude(**{field: {}})
         .select_related("by")
         .defer("members")
         .order_by("-revision")
     ):
-        if touched & set(event.marks):
+        if touched & set(getattr(event, field)):
             who = event.by.username if event.by else "somebody"
             raise Overtaken(
                 f"{who} was faster: {event.words}. Look again, then mark once more to overrule."
@@ -155,6 +174,60 @@ def _named(version: Version, numbers: Sequence[int]) -> str:
     if len(numbers) > MOST_NAMED:
         return f"{len(numbers)} slices"
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def mark_images(
+    *,
+    workspace: Workspace,
+    by: User,
+    indices: Sequence[int],
+    kind: str,
+    seen: int | None = None,
+) -> Workspace:
+    """Set the scores of single images by hand, or leave them to what spreads again.
+
+    Args:
+        workspace: where.
+        by: who marks.
+        indices: of the images on the map, at least one.
+        kind: one of `IMAGE_MARK_KINDS`, or `clear`.
+        seen: the revision that the marker looked at.
+
+    Returns:
+        The workspace as it is now.
+
+    Raises:
+        Refused: no such image or kind, or too many at once.
+        Overtaken: somebody else marked one of the images since `seen`.
+    """
+    if kind not in (*IMAGE_MARK_KINDS, CLEAR):
+        raise Refused(
+            f"“{kind}” is no score of an image. Scores are {', '.join(IMAGE_MARK_KINDS)} and "
+            f"{CLEAR}."
+        )
+    wanted = sorted(set(indices))
+    if not wanted or len(wanted) > MOST_IMAGES:
+        raise Refused(f"Choose at least one image, and at most {MOST_IMAGES:,} at once.")
+    if wanted[-1] >= workspace.n_images:
+        raise Refused(f"There is no image {wanted[-1]}; they are numbered from 0.")
+    with transaction.atomic():
+        held = locked(workspace)
+        _check_seen(held, by, seen, wanted, "image_marks")
+        before, after = image_kinds(held), None if kind == CLEAR else kind
+        changes = {n: (before.get(n), after) for n in wanted if before.get(n) != after}
+        if changes:
+            words = f"{_images_named(held, sorted(changes))} {SAYS[kind]} by hand"
+            add_act(held, by, EventKind.MARK, words, image_marks=changes)
+            set_image_marks(held, by, {number: new for number, (_, new) in changes.items()})
+    return held
+
+
+def _images_named(workspace: Workspace, indices: Sequence[int]) -> str:
+    if len(indices) > 1:
+        return f"{len(indices):,} images"
+    row = int(version_of(workspace).images.rows[indices[0]])
+    found = Image.objects.filter(dataset__project_id=workspace.project_id, row=row)
+    return f"Image {found.values_list('image_id', flat=True).first() or row}"
 
 
 # ---- slices ----------------------------------------------------------------------------------------
@@ -311,15 +384,32 @@ def undo(*, workspace: Workspace, by: User) -> Workspace:
 
 
 def _undo_marks(workspace: Workspace, by: User, event: Event) -> None:
-    version, rows = version_of(workspace), _all_rows(workspace)
-    pairs = {int(number): pair for number, pair in event.marks.items()}
-    back = {
-        number: (after, before)
-        for number, (before, after) in pairs.items()
-        if number in version.slices.numbers and value_of(rows.get(number)) == after
-    }
-    add_act(workspace, by, EventKind.UNDO, f"Undone: {event.words}", marks=back, drops_undone=False)
-    set_marks(workspace, by, {number: before for number, (_, before) in back.items()})
+    marks = taken_back(_of_slices_there(workspace, event), _values(workspace))
+    image_marks = taken_back(event.image_marks, image_kinds(workspace))
+    _set_both(workspace, by, EventKind.UNDO, f"Undone: {event.words}", marks, image_marks)
+
+
+def _of_slices_there(workspace: Workspace, event: Event) -> dict[str, list[MarkValue | None]]:
+    """Give an act's marks of the slices that there still are."""
+    numbers = version_of(workspace).slices.numbers
+    return {number: pair for number, pair in event.marks.items() if int(number) in numbers}
+
+
+def _values(workspace: Workspace) -> dict[int, MarkValue | None]:
+    return {number: value_of(row) for number, row in _all_rows(workspace).items()}
+
+
+def _set_both(
+    workspace: Workspace,
+    by: User,
+    kind: EventKind,
+    words: str,
+    marks: Pairs[MarkValue],
+    image_marks: Pairs[str],
+) -> None:
+    add_act(workspace, by, kind, words, marks=marks, image_marks=image_marks, drops_undone=False)
+    set_marks(workspace, by, {number: new for number, (_, new) in marks.items()})
+    set_image_marks(workspace, by, {number: new for number, (_, new) in image_marks.items()})
 
 
 def _undo_change(workspace: Workspace, by: User, event: Event) -> None:
@@ -386,11 +476,6 @@ def _nobody_numbered(workspace: Workspace, event: Event) -> bool:
 
 
 def _redo_marks(workspace: Workspace, by: User, event: Event) -> None:
-    version, rows = version_of(workspace), _all_rows(workspace)
-    again = {
-        int(number): (value_of(rows.get(int(number))), pair[1])
-        for number, pair in event.marks.items()
-        if int(number) in version.slices.numbers
-    }
-    add_act(workspace, by, EventKind.REDO, event.words, marks=again, drops_undone=False)
-    set_marks(workspace, by, {number: after for number, (_, after) in again.items()})
+    marks = done_again(_of_slices_there(workspace, event), _values(workspace))
+    image_marks = done_again(event.image_marks, image_kinds(workspace))
+    _set_both(workspace, by, EventKind.REDO, event.words, marks, image_marks)

@@ -50,6 +50,8 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         number("x", "on the map"),
         number("y", "on the map"),
         number("attention_score", "probability that the attention is correct"),
+        text("mark", "core or spurious, where a person set this image's score; else empty"),
+        text("marked_by", "user name"),
         text("label_flag", "wrong, right, or empty: nobody looked"),
         text("should_be", "right class, where a person named it"),
     ),
@@ -97,6 +99,7 @@ def image_rows(workspace: Workspace) -> Iterator[Row]:
     version, run = version_of(workspace), run_id(workspace)
     images, names = version.images, version.images.class_names
     scores = image_scores_of(workspace, version, marks_of(mark_rows(workspace)))
+    own = {mark.number: mark for mark in workspace.image_marks.select_related("by")}
     flags = {
         row: (is_wrong, should_be)
         for row, is_wrong, should_be in LabelFlag.objects.filter(
@@ -113,11 +116,13 @@ def image_rows(workspace: Workspace) -> Iterator[Row]:
         )
         for at, row in zip(part.tolist(), rows, strict=True):
             is_wrong, should_be = flags.get(row, (None, None))
+            mark = own.get(at)
             yield (
                 run, row, ids.get(row, ""), names[images.labels[at]], names[images.predicted[at]],
                 float(images.confidence[at]), float(images.own[at]),
                 int(version.slices.assignment[at]), float(images.coordinates[at, 0]),
-                float(images.coordinates[at, 1]), float(scores[at]),
+                float(images.coordinates[at, 1]), float(scores[at]), mark.kind if mark else "",
+                mark.by.username if mark and mark.by else "",
                 "" if is_wrong is None else "wrong" if is_wrong else "right",
                 "" if should_be is None else names[should_be],
             )  # fmt: skip
@@ -224,6 +229,8 @@ def methods_paragraph(workspace: Workspace) -> str:
     for row in rows.values():
         kinds[row.kind] += 1
     said = ", ".join(f"{n} {kind.replace('_', ' ')}" for kind, n in kinds.items() if n)
+    n_images = workspace.image_marks.count()
+    single = f" and set the score of {n_images:,} single images by hand" if n_images else ""
     changed = sum(1 for _ in workspace.events.filter(kind="change", state="in_force"))
     stop = (
         f"k was raised until every slice of at least three images had a mean cosine of at least "
@@ -240,7 +247,7 @@ def methods_paragraph(workspace: Workspace) -> str:
         "out in the plane by UMAP (20 neighbours, least distance .05). The plane was cut by "
         f"k-means; {stop}. After {changed} changes by hand there were {len(version.slices)} slices "
         "(AttributionScanner, IEEE TVCG 2025). "
-        f"People marked {len(rows)} of them ({said or 'none'}); marks were spread to all slices "
+        f"People marked {len(rows)} of them ({said or 'none'}){single}; marks were spread to all slices "
         "and images by Gaussian-process regression over the plane with a prior of .5, inside the "
         f"predicted class where there are more than two classes. Gazecheck {engine.__version__}, "
         f"run {run_id(workspace)}, revision {workspace.revision}.\n"

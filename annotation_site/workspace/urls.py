@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from annotation_site.workspace import export_views, mending_views, views
+from annotation_site.workspace import export_views, mending_views, saved_views, views
 
 PAGE = "projects/<str:public_id>/workspace/"
 ONE = f"{PAGE}<str:workspace_id>/"
@@ -15,6 +15,7 @@ urlpatterns = [
     path(f"{ONE}scores/", views.scores, name="scores"),
     path(f"{ONE}state/", views.state, name="state"),
     path(f"{ONE}marks/", views.marks, name="marks"),
+    path(f"{ONE}images/marks/", views.image_marks, name="image_marks"),
     path(f"{ONE}undo/", views.undo, name="undo"),
     path(f"{ONE}redo/", views.redo, name="redo"),
     path(f"{ONE}changes/", views.changes, name="changes"),
@@ -29,5 +30,8 @@ urlpatterns = [
     path(f"{ONE}mending/noise/", mending_views.noise, name="noise"),
     path(f"{ONE}mending/noise/<uuid:job_id>.zip", mending_views.noise_file, name="noise_file"),
     path(f"{ONE}mending/retrain/", mending_views.retrain, name="retrain"),
+    path(f"{ONE}saved/", saved_views.saved_views, name="saved_views"),
+    path(f"{ONE}saved/<str:view_id>/", saved_views.saved_view, name="saved_view"),
+    path(f"{ONE}saved/<str:view_id>/delete/", saved_views.delete_view, name="delete_view"),
     path(f"{ONE}export/<str:what>.<str:ending>", export_views.export, name="export"),
 ]

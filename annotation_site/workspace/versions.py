@@ -23,8 +23,8 @@ from annotation_site.workspace.arrays import SlicedImages, opened
 from annotation_site.workspace.models import Event, EventKind, EventState, Workspace
 from annotation_site.workspace.outlines import Outlines, outlines_of
 from engine.slicing.confusion import ConfusionView, confusion_view
+from engine.slicing.marking_map import MarkingMap, PropagationConfig, marking_map
 from engine.slicing.metrics import SliceMoments, slice_moments
-from engine.slicing.propagation import MarkingMap, PropagationConfig, marking_map
 from engine.slicing.slice_set import (
     Change,
     SliceSet,
@@ -246,7 +246,7 @@ def _figures(images: SlicedImages, slices: SliceSet, moments: SliceMoments) -> F
         counts = np.bincount(images.predicted[members])
         if counts.max() >= 0.95 * len(members):
             predicted[at] = counts.argmax()
-        keys.append(_members_key(images, members))
+        keys.append(members_key(images, members))
     return Figures(
         accuracy=1.0 - errors / sizes,
         confidence=np.bincount(index, images.confidence.astype(np.float64), k) / sizes,
@@ -266,7 +266,8 @@ def similarity(images: SlicedImages, members: np.ndarray, middle: np.ndarray) ->
     return found
 
 
-def _members_key(images: SlicedImages, members: np.ndarray) -> str:
+def members_key(images: SlicedImages, members: np.ndarray) -> str:
+    """Name some images of a map, by their rows and what was found of them."""
     hasher = hashlib.sha256(str(images.facts["vectors"]).encode())
     hasher.update(images.rows[members].astype("<i8").tobytes())
     return hasher.hexdigest()[:24]

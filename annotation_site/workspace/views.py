@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
+from annotation_site.accounts.models import User
 from annotation_site.accounts.requests import SignedInRequest
 from annotation_site.jobs.models import ACTIVE, Job, JobKind, JobState
 from annotation_site.jobs.panels import panel_of
@@ -22,6 +23,7 @@ from annotation_site.workspace import looks, pictures, services
 from annotation_site.workspace import payload as told
 from annotation_site.workspace.access import BadRequest, Body, integer_of, json_view, workspace_of
 from annotation_site.workspace.forms import BuildForm
+from annotation_site.workspace.hull_figure import hulls_found
 from annotation_site.workspace.labels import flag_label
 from annotation_site.workspace.models import SplitChoice, Workspace
 from annotation_site.workspace.ordering import ask_for_pictures, ask_for_slices
@@ -29,6 +31,7 @@ from annotation_site.workspace.versions import version_of
 
 FOREVER = "private, max-age=31536000, immutable"
 ASK_AGAIN = "private, no-cache"
+MOST_CELLS = 16
 JOB_KINDS = (JobKind.SLICE, JobKind.INVERT, JobKind.NOISE, JobKind.MEND)
 
 
@@ -265,12 +268,21 @@ def picture(request: SignedInRequest, public_id: str, workspace_id: str, key: st
 @require_safe
 @never_cache
 def job_lines(request: SignedInRequest, public_id: str, workspace_id: str) -> HttpResponse:
-    """Give the workspace's active jobs, and the slices' pictures that are there."""
+    """Give the workspace's active jobs, and the pictures there are: of slices, and in cells."""
     workspace = workspace_of(request, public_id, workspace_id)
     recent = workspace.project.jobs.filter(kind__in=JOB_KINDS).order_by("-created_at")[:12]
     lines = [_job_line(job) for job in recent if job.state in ACTIVE]
+    version = version_of(workspace)
+    names = [name for name in request.GET.get("cells", "").split(",") if name]
+    if len(names) > MOST_CELLS:
+        raise BadRequest(f"At most {MOST_CELLS} cells are told of at once.")
     return JsonResponse(
-        {"jobs": lines, "pictures": pictures.found(workspace, version_of(workspace))}
+        {
+            "jobs": lines,
+            "pictures": pictures.found(workspace, version),
+            "hulls": hulls_found(workspace, version),
+            "cells": {name: pictures.found(workspace, version, _cell_of(name)) for name in names},
+        }
     )
 
 
@@ -295,10 +307,34 @@ def marks(request: SignedInRequest, public_id: str, workspace_id: str) -> HttpRe
             seen=body.integer("seen"),
         )
     except services.Overtaken as error:
-        workspace.refresh_from_db()
-        now = told.state(workspace, request.user)
-        return JsonResponse({"error": str(error), "state": now}, status=409)
+        return _overtaken(workspace, request.user, error)
     return _json(told.state(workspace, request.user, before))
+
+
+@json_view
+@require_POST
+def image_marks(request: SignedInRequest, public_id: str, workspace_id: str) -> HttpResponse:
+    """Set the scores of single images by hand."""
+    workspace = workspace_of(request, public_id, workspace_id, role=Role.LEAD)
+    body = Body(request)
+    before = told.slice_scores_now(workspace)
+    try:
+        workspace = services.mark_images(
+            workspace=workspace,
+            by=request.user,
+            indices=body.integers("images"),
+            kind=body.text("kind"),
+            seen=body.integer("seen"),
+        )
+    except services.Overtaken as error:
+        return _overtaken(workspace, request.user, error)
+    return _json(told.state(workspace, request.user, before))
+
+
+def _overtaken(workspace: Workspace, user: User, error: services.Overtaken) -> HttpResponse:
+    """Tell whoever was overtaken how things are now."""
+    workspace.refresh_from_db()
+    return JsonResponse({"error": str(error), "state": told.state(workspace, user)}, status=409)
 
 
 @json_view
@@ -367,7 +403,11 @@ def find_pictures(request: SignedInRequest, public_id: str, workspace_id: str) -
     workspace = workspace_of(request, public_id, workspace_id, role=Role.LEAD)
     body = Body(request)
     job = ask_for_pictures(
-        workspace=workspace, asked_by=request.user, numbers=body.integers("slices")
+        workspace=workspace,
+        asked_by=request.user,
+        numbers=body.integers("slices"),
+        cell=_cell_of(body.text("cell")),
+        in_hulls=bool(body.flag("hulls")),
     )
     return JsonResponse({"job": _job_line(job)}, status=202)
 

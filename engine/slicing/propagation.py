@@ -8,84 +8,50 @@ is then expected everywhere is the solution of as many linear equations as there
 far from all marks stays at .5; the doubt that is left says which slice to look at next; and the
 cost depends on slices, not on images.
 
-The covariance of two places is the mean of four Gaussians, from half to four times `length`, so
-that first marks reach far and later ones correct near by. Slices are represented by a few centres
-each, and over many images the function is made on a grid and interpolated. numpy and scipy alone.
+Single images can be marked as well; each is a look at the function where the image lies.
+
+The covariance of two places (`kernel`) reaches from half to four times `length`, so that first
+marks reach far and later ones correct near by. Slices are represented by a few centres each. numpy
+and scipy alone.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.ndimage import map_coordinates
 from scipy.spatial.distance import cdist
 
-from engine.attention.presets import check_option, check_range
-from engine.errors import InvalidInput, MisalignedRows
+from engine.errors import MisalignedRows
+from engine.slicing.image_marks import NO_IMAGE_MARKS, ImageMarks
+from engine.slicing.kernel import covariance_of, field_of
+from engine.slicing.marking_map import MarkingMap, classes_for, shares
 from engine.slicing.marks import Marks, stated
-from engine.slicing.slice_set import SliceSet, halves
-
-CLASS_RULES = ("auto", "together", "apart")
-_SCALES = (0.5, 1.0, 2.0, 4.0)
-_CELLS_A_LENGTH = 6.0
-_MOST_CELLS = 384
-_DIRECT = 500_000
-"""Pairs of image and centre up to which the function is computed image by image."""
-
+from engine.slicing.slice_set import SliceSet
 
 DECIDED_BELOW = 0.4
 """Where spreading decides: the farther slices stay between .4 and .6 after a single mark."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PropagationConfig:
-    """How marks spread.
-
-    Attributes:
-        length: How far, in standard deviations of the map; above 0.
-        noise: Variance of a mark's own error, where the function's variance is 1; above 0.
-        centres: Centres that represent a slice (of one class), at least 1.
-        classes: `apart`: marks spread inside a predicted class alone; `together`; `auto`: apart
-            where there are more than two classes.
-    """
-
-    length: float = 0.15
-    noise: float = 0.1
-    centres: int = 4
-    classes: str = "auto"
-
-    def __post_init__(self) -> None:
-        check_range("propagation.length", self.length, low=0, open_low=True)
-        check_range("propagation.noise", self.noise, low=0, open_low=True)
-        check_range("propagation.centres", self.centres, low=1)
-        check_option("propagation.classes", self.classes, CLASS_RULES)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class MarkingMap:
-    """What spreading needs to know of a slice set; made once a version, small enough to store.
+class _Looks:
+    """All that was stated: of q - p slices, then of p images.
 
     Attributes:
-        centres: Places on the map, scaled so that its standard deviation is 1.
-        owner: The slice of each centre, as a place in the set's slices.
-        classes: The class of each centre; all 0 where classes are together.
-        weights: The share of the slice's images that the centre stands for.
-        covariance: Of the slices' means of the function.
-        sizes: Images of each slice.
-        origin: The map's mean, before scaling.
-        scale: The map's standard deviation.
-        config: How marks spread.
+        places: The slices, as places in the set's slices.
+        values: What each look saw.
+        shared: Covariance of every slice's mean with each look.
+        own: Covariance of the looks, with their own error.
     """
 
-    centres: Float[np.ndarray, "r 2"]
-    owner: Int[np.ndarray, " r"]
-    classes: Int[np.ndarray, " r"]
-    weights: Float[np.ndarray, " r"]
-    covariance: Float[np.ndarray, "k k"]
-    sizes: Int[np.ndarray, " k"]
-    origin: Float[np.ndarray, " 2"]
-    scale: float
-    config: PropagationConfig
+    places: Int[np.ndarray, " s"]
+    values: Float[np.ndarray, " q"]
+    shared: Float[np.ndarray, "k q"]
+    own: Float[np.ndarray, "q q"]
+
+    def solved(self, targets: Float[np.ndarray, "q t"]) -> Float[np.ndarray, "q t"]:
+        """Solve own x = targets."""
+        found: np.ndarray = np.linalg.solve(self.own, targets)
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -104,131 +70,55 @@ class SliceScores:
     stated: np.ndarray
 
 
-def marking_map(
-    slices: SliceSet,
-    coordinates: Float[np.ndarray, "m 2"],
-    predicted: Int[np.ndarray, " m"],
-    config: PropagationConfig | None = None,
-) -> MarkingMap:
-    """Prepare a slice set for spreading.
-
-    Args:
-        slices: The set.
-        coordinates: As plotted, of the set's images, finite.
-        predicted: Their predicted classes, from 0.
-        config: How marks spread; the defaults if left out.
-
-    Returns:
-        The map; only its slices matter, not their order.
-
-    Raises:
-        MisalignedRows: The arrays differ in length.
-        InvalidInput: A coordinate is not finite.
-    """
-    chosen = config or PropagationConfig()
-    if not len(coordinates) == len(predicted) == len(slices.rows):
-        raise MisalignedRows(
-            f"{len(coordinates)} coordinates and {len(predicted)} predictions for "
-            f"{len(slices.rows)} images"
-        )
-    if not np.isfinite(coordinates).all():
-        raise InvalidInput("spreading marks needs finite coordinates; lay the map out again")
-    origin, scale = _frame(coordinates)
-    points = (coordinates.astype(np.float64) - origin) / scale
-    classes = classes_for(predicted, chosen)
-    found: list[tuple[np.ndarray, int, int, float]] = []
-    index, sizes = slices.index(), slices.sizes()
-    order = np.lexsort((classes, index))
-    key = index[order] * (int(classes.max(initial=0)) + 1) + classes[order]
-    for part in np.split(order, np.flatnonzero(np.diff(key)) + 1):
-        owner, label = int(index[part[0]]), int(classes[part[0]])
-        found += [
-            (middle, owner, label, n / int(sizes[owner]))
-            for middle, n in _centres(points[part], chosen.centres)
+def _looked(slices: SliceSet, marks: Marks, prepared: MarkingMap, images: ImageMarks) -> _Looks:
+    """Gather all looks and how they vary together."""
+    places, values = _check(slices, marks, prepared)
+    reach = _reach(prepared, images)
+    same = images.classes[:, None] == images.classes
+    near = covariance_of(cdist(images.places, images.places, "sqeuclidean"), prepared.config.length)
+    own = np.block(
+        [
+            [prepared.covariance[np.ix_(places, places)], reach[places]],
+            [reach[places].T, np.where(same, near, 0.0)],
         ]
-    centres = np.array([middle for middle, *_ in found]).reshape(-1, 2)
-    owners = np.array([owner for _, owner, *_ in found], dtype=np.int64)
-    labels = np.array([label for *_, label, _ in found], dtype=np.int64)
-    weights = np.array([weight for *_, weight in found], dtype=np.float64)
-    return MarkingMap(
-        centres=centres,
-        owner=owners,
-        classes=labels,
-        weights=weights,
-        covariance=_covariance(centres, owners, labels, weights, chosen.length),
-        sizes=sizes,
-        origin=origin,
-        scale=scale,
-        config=chosen,
+    )
+    error = prepared.config.noise / np.concatenate([np.ones(len(places)), images.counts])
+    return _Looks(
+        places=places,
+        values=np.concatenate([values, images.values]),
+        shared=np.concatenate([prepared.covariance[:, places], reach], axis=1),
+        own=own + np.diag(error),
     )
 
 
-def _frame(coordinates: Float[np.ndarray, "m 2"]) -> tuple[Float[np.ndarray, " 2"], float]:
-    """Give the mean and one standard deviation for both axes: a turned map is the same map."""
-    exact = coordinates.astype(np.float64)
-    spread = float(np.sqrt(exact.var(axis=0).mean()))
-    return exact.mean(axis=0), spread if spread > 0 else 1.0
+def _reach(prepared: MarkingMap, images: ImageMarks) -> Float[np.ndarray, "k p"]:
+    """Give the covariance of slices' means with the function at single images, class by class."""
+    out = np.zeros((len(prepared.sizes), len(images.places)))
+    for label in np.unique(images.classes).tolist():
+        here = np.flatnonzero(images.classes == label)
+        own = np.flatnonzero(prepared.classes == label)
+        between = covariance_of(
+            cdist(prepared.centres[own], images.places[here], "sqeuclidean"),
+            prepared.config.length,
+        )
+        share = shares(prepared.owner[own], prepared.weights[own], len(prepared.sizes))
+        out[:, here] = share @ between
+    return out
 
 
-def classes_for(
-    predicted: Int[np.ndarray, " m"], config: PropagationConfig
-) -> Int[np.ndarray, " m"]:
-    """Give the classes that marks do not cross: the predicted ones, or one for all."""
-    n = len(np.unique(predicted))
-    apart = config.classes == "apart" or (config.classes == "auto" and n > 2)
-    return predicted.astype(np.int64) if apart else np.zeros(len(predicted), dtype=np.int64)
-
-
-def _centres(
-    points: Float[np.ndarray, "s 2"], wanted: int
-) -> list[tuple[Float[np.ndarray, " 2"], int]]:
-    """Represent points by the means of some parts, halving the most spread part each time."""
-    parts = [points]
-    while len(parts) < wanted:
-        spreads = [float(part.var(axis=0).sum()) * len(part) for part in parts]
-        widest = int(np.argmax(spreads))
-        second = halves(parts[widest])
-        if not second.any():
-            break
-        part = parts.pop(widest)
-        parts += [part[~second], part[second]]
-    return [(part.mean(axis=0), len(part)) for part in parts]
-
-
-def _kernel(squares: np.ndarray, length: float) -> np.ndarray:
-    """Give the covariance of places by their squared distance."""
-    out = np.zeros_like(squares)
-    for factor in _SCALES:
-        out += np.exp(squares * (-0.5 / (length * factor) ** 2))
-    return out / len(_SCALES)
-
-
-def _covariance(
-    centres: Float[np.ndarray, "r 2"],
-    owner: Int[np.ndarray, " r"],
-    classes: Int[np.ndarray, " r"],
-    weights: Float[np.ndarray, " r"],
-    length: float,
-) -> Float[np.ndarray, "k k"]:
-    """Give the covariance of slices' means, class by class."""
-    k = int(owner.max(initial=-1)) + 1
-    out = np.zeros((k, k))
-    for label in np.unique(classes).tolist():
-        own = np.flatnonzero(classes == label)
-        between = _kernel(cdist(centres[own], centres[own], "sqeuclidean"), length)
-        share = np.zeros((k, len(own)))
-        share[owner[own], np.arange(len(own))] = weights[own]
-        out += share @ between @ share.T
-    return 0.5 * (out + out.T)
-
-
-def slice_scores(slices: SliceSet, marks: Marks, prepared: MarkingMap) -> SliceScores:
+def slice_scores(
+    slices: SliceSet,
+    marks: Marks,
+    prepared: MarkingMap,
+    images: ImageMarks = NO_IMAGE_MARKS,
+) -> SliceScores:
     """Spread marks to all slices.
 
     Args:
         slices: The set that the map was prepared for.
-        marks: Of its slices; with none, every score is .5.
+        marks: Of its slices; with none of slices and of images, every score is .5.
         prepared: From `marking_map`.
+        images: What was stated of single images, from `image_marks`.
 
     Returns:
         Scores and doubt, in the order of the set's slices.
@@ -237,15 +127,15 @@ def slice_scores(slices: SliceSet, marks: Marks, prepared: MarkingMap) -> SliceS
         MisalignedRows: The map was prepared for another set.
         InvalidInput: The marks are not of this set.
     """
-    places, values = _check(slices, marks, prepared)
-    shared = prepared.covariance[:, places]
-    pull = _solved(prepared, places, np.concatenate([values[:, None] * 2 - 1, shared.T], axis=1))
+    looks = _looked(slices, marks, prepared, images)
+    places, shared = looks.places, looks.shared
+    pull = looks.solved(np.concatenate([looks.values[:, None] * 2 - 1, shared.T], axis=1))
     scores = np.clip(0.5 + 0.5 * shared @ pull[:, 0], 0.0, 1.0)
     variance = np.diag(prepared.covariance) - (shared * pull[:, 1:].T).sum(axis=1)
     full = np.maximum(np.diag(prepared.covariance), 1e-300)
     known = np.zeros(len(scores), dtype=bool)
     known[places] = True
-    scores[places] = values
+    scores[places] = looks.values[: len(places)]
     doubt = np.sqrt(np.clip(variance / full, 0.0, 1.0))
     return SliceScores(scores=scores, doubt=np.where(known, 0.0, doubt), stated=known)
 
@@ -273,11 +163,13 @@ def image_scores(
     prepared: MarkingMap,
     coordinates: Float[np.ndarray, "m 2"],
     predicted: Int[np.ndarray, " m"],
+    images: ImageMarks = NO_IMAGE_MARKS,
 ) -> Float[np.ndarray, " m"]:
     """Spread marks to all images.
 
     Inside a slice marked core no image falls below .5, inside one marked spurious none rises
-    above: near another kind of slice they are less sure, but a person has decided.
+    above: near another kind of slice they are less sure, but a person has decided. An image that
+    was itself marked has the score that was stated of it, whatever its slice's mark.
 
     Args:
         slices: The set that the map was prepared for.
@@ -285,6 +177,7 @@ def image_scores(
         prepared: From `marking_map`.
         coordinates: Those that it was prepared with.
         predicted: Those that it was prepared with.
+        images: What was stated of single images, from `image_marks`.
 
     Returns:
         P(attention is correct) of each image, in [0, 1].
@@ -293,32 +186,49 @@ def image_scores(
         MisalignedRows: The arrays are not of the set's images.
         InvalidInput: The marks are not of this set.
     """
-    places, values = _check(slices, marks, prepared)
+    looks = _looked(slices, marks, prepared, images)
     if not len(coordinates) == len(predicted) == len(slices.rows):
         raise MisalignedRows(
             f"{len(coordinates)} coordinates and {len(predicted)} predictions for "
             f"{len(slices.rows)} images"
         )
-    pull = np.zeros(len(prepared.sizes))
-    pull[places] = _solved(prepared, places, values[:, None] * 2 - 1)[:, 0]
-    strength = prepared.weights * pull[prepared.owner]
-    field = np.zeros(len(coordinates))
-    if len(places):
-        points = (coordinates.astype(np.float64) - prepared.origin) / prepared.scale
-        classes = classes_for(predicted, prepared.config)
-        active = np.flatnonzero(strength != 0)
-        for label in np.unique(prepared.classes[active]).tolist():
-            own = active[prepared.classes[active] == label]
-            here = slice(None) if (classes == label).all() else np.flatnonzero(classes == label)
-            field[here] = _field(
-                points[here], prepared.centres[own], strength[own], prepared.config.length
-            )
-    scores = np.clip(0.5 + 0.5 * field, 0.0, 1.0)
+    places, q = looks.places, len(looks.places)
+    pull = looks.solved(looks.values[:, None] * 2 - 1)[:, 0]
+    of_slices = np.zeros(len(prepared.sizes))
+    of_slices[places] = pull[:q]
+    field = _spread(
+        np.concatenate([prepared.centres, images.places]),
+        np.concatenate([prepared.classes, images.classes]),
+        np.concatenate([prepared.weights * of_slices[prepared.owner], pull[q:]]),
+        (coordinates.astype(np.float64) - prepared.origin) / prepared.scale,
+        classes_for(predicted, prepared.config),
+        prepared.config.length,
+    )
     index = slices.index()
     low, high = np.zeros(len(prepared.sizes)), np.ones(len(prepared.sizes))
+    values = looks.values[:q]
     low[places[values > 0.5]], high[places[values < 0.5]] = 0.5, 0.5
-    bounded: np.ndarray = np.clip(scores, low[index], high[index])
-    return bounded
+    scores: np.ndarray = np.clip(0.5 + 0.5 * field, low[index], high[index])
+    scores[images.members] = images.scores
+    return scores
+
+
+def _spread(
+    centres: Float[np.ndarray, "r 2"],
+    classes: Int[np.ndarray, " r"],
+    strength: Float[np.ndarray, " r"],
+    points: Float[np.ndarray, "m 2"],
+    own: Int[np.ndarray, " m"],
+    length: float,
+) -> Float[np.ndarray, " m"]:
+    """Sum the centres' influence at each image of their class."""
+    field = np.zeros(len(points))
+    active = np.flatnonzero(strength != 0)
+    for label in np.unique(classes[active]).tolist():
+        pulling = active[classes[active] == label]
+        here = slice(None) if (own == label).all() else np.flatnonzero(own == label)
+        field[here] = field_of(points[here], centres[pulling], strength[pulling], length)
+    return field
 
 
 def _check(
@@ -332,62 +242,13 @@ def _check(
     return stated(slices, marks)
 
 
-def _solved(
-    prepared: MarkingMap, places: Int[np.ndarray, " q"], targets: Float[np.ndarray, "q t"]
-) -> Float[np.ndarray, "q t"]:
-    """Solve (K + noise I) x = targets for the marked slices."""
-    own = prepared.covariance[np.ix_(places, places)]
-    solved: np.ndarray = np.linalg.solve(own + prepared.config.noise * np.eye(len(places)), targets)
-    return solved
-
-
-def _field(
-    points: Float[np.ndarray, "n 2"],
-    centres: Float[np.ndarray, "r 2"],
-    strength: Float[np.ndarray, " r"],
-    length: float,
-) -> Float[np.ndarray, " n"]:
-    """Sum the centres' influence at each point, directly or by way of a grid."""
-    if len(points) * len(centres) <= _DIRECT:
-        direct: np.ndarray = _kernel(cdist(points, centres, "sqeuclidean"), length) @ strength
-        return direct
-    return field_by_grid(points, centres, strength, length)
-
-
-def field_by_grid(
-    points: Float[np.ndarray, "n 2"],
-    centres: Float[np.ndarray, "r 2"],
-    strength: Float[np.ndarray, " r"],
-    length: float,
-) -> Float[np.ndarray, " n"]:
-    """Make the sum on a grid, where a Gaussian is a product of two, and interpolate by splines.
-
-    Args:
-        points: Where it is wanted.
-        centres: Of the Gaussians.
-        strength: Of each.
-        length: As in `PropagationConfig`.
-
-    Returns:
-        The sum at each point, to about a thousandth of the greatest strength.
-    """
-    low, high = points.min(axis=0), points.max(axis=0)
-    step = max(length / _CELLS_A_LENGTH, float((high - low).max()) / _MOST_CELLS)
-    nodes = [low[axis] + step * np.arange(int((high - low)[axis] / step) + 2) for axis in (0, 1)]
-    grid = np.zeros((len(nodes[0]), len(nodes[1])))
-    for factor in _SCALES:
-        across, down = (
-            np.exp((nodes[axis][:, None] - centres[:, axis]) ** 2 * (-0.5 / (length * factor) ** 2))
-            for axis in (0, 1)
-        )
-        grid += (across * strength) @ down.T
-    at = ((points - low) / step).T
-    found: np.ndarray = map_coordinates(grid / len(_SCALES), at, order=3, mode="nearest")
-    return found
-
-
 def next_slices(
-    slices: SliceSet, marks: Marks, prepared: MarkingMap, *, wanted: int = 1
+    slices: SliceSet,
+    marks: Marks,
+    prepared: MarkingMap,
+    images: ImageMarks = NO_IMAGE_MARKS,
+    *,
+    wanted: int = 1,
 ) -> tuple[int, ...]:
     """Say which slices to look at next: those whose mark would remove most doubt.
 
@@ -398,6 +259,7 @@ def next_slices(
         slices: The set that the map was prepared for.
         marks: Of its slices.
         prepared: From `marking_map`.
+        images: What was stated of single images, from `image_marks`.
         wanted: How many; each as if those before it were marked with what is expected of them.
 
     Returns:
@@ -407,12 +269,11 @@ def next_slices(
         MisalignedRows: The map was prepared for another set.
         InvalidInput: The marks are not of this set.
     """
-    places, values = _check(slices, marks, prepared)
-    noise = prepared.config.noise
-    shared = prepared.covariance[:, places]
-    pull = _solved(prepared, places, np.concatenate([values[:, None] * 2 - 1, shared.T], axis=1))
-    mean = shared @ pull[:, 0]
-    covariance = prepared.covariance - shared @ pull[:, 1:]
+    looks, noise = _looked(slices, marks, prepared, images), prepared.config.noise
+    targets = np.concatenate([looks.values[:, None] * 2 - 1, looks.shared.T], axis=1)
+    pull = looks.solved(targets)
+    mean = looks.shared @ pull[:, 0]
+    covariance = prepared.covariance - looks.shared @ pull[:, 1:]
     taken = {at for at, number in enumerate(slices.numbers) if number in marks}
     chosen: list[int] = []
     while len(chosen) < wanted and len(taken) < len(mean):

@@ -12,7 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.browser.workspace_page import watched_page
+from tests.browser.workspace_stub import render
+from tests.browser.workspace_world import World
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_WITHIN_SECONDS = 1500
@@ -93,3 +97,16 @@ def browser() -> Iterator[Browser]:
         started = playwright.chromium.launch(executable_path=chromium(), args=list(FLAGS))
         yield started
         started.close()
+
+
+@pytest.fixture(scope="session")
+def _templates() -> None:
+    """Load addresses and templates once, before a browser waits for them."""
+    render(World(n=30, n_slices=3))
+
+
+@pytest.fixture
+def page(browser: Browser, _templates: None) -> Iterator[Page]:
+    """A page that fails its test when a script does."""
+    with watched_page(browser) as made:
+        yield made

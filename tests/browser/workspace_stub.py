@@ -143,20 +143,35 @@ class _Handler(BaseHTTPRequestHandler):
         elif path == "/w/state/":
             same = int(query.get("since", ["-1"])[0]) == world.revision
             self._give("", status=204) if same else self._json(world.told())
+        elif path.startswith("/w/saved/"):
+            self._saved(path.removeprefix("/w/saved/").rstrip("/"))
         elif path == "/w/jobs/":
             jobs = [world.job] if world.job else []
             there = range(1, world.n_slices + 1) if not world.bare else ()
             pictures = {str(number): f"/w/pictures/{number}.svg" for number in there}
-            self._json({"jobs": jobs, "pictures": pictures})
-        elif match := re.fullmatch(r"/w/slices/(\d+)/images/", path):
-            self._json(world.listed(int(match.group(1)), query))
+            told = {"cells": world.cells, "hulls": world.hulls}
+            self._json({"jobs": jobs, "pictures": pictures, **told})
         elif path == "/w/images/":
             rows = np.array([int(row) for row in query["at"][0].split(",")])
             self._json({"images": world.images(rows)})
+        else:
+            self._numbered(path, query)
+
+    def _numbered(self, path: str, query: dict[str, list[str]]) -> None:
+        if match := re.fullmatch(r"/w/slices/(\d+)/images/", path):
+            self._json(self.world.listed(int(match.group(1)), query))
         elif match := re.fullmatch(r"/w/(pictures|thumb)/(\d+)\.svg", path):
             self._give(_drawing(int(match.group(2)), 224), "image/svg+xml")
         else:
             self._give("not here", "text/plain", 404)
+
+    def _saved(self, name: str) -> None:
+        views = self.world.views
+        there = [view for view in views if view["id"] == name]
+        if name and not there:
+            self._json({"error": "There is no such thing here."}, 404)
+        else:
+            self._json(there[0] if name else {"views": views})
 
     def do_POST(self) -> None:
         """Answer a changing request."""
@@ -168,12 +183,19 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if name == "marks":
             world.mark(body)
+        elif name == "image_marks":
+            world.mark_images(body)
         elif name == "pictures":
             world.job = {"state": "running", "stage": "Finding pictures", "done": 3, "total": 24}
+            world.asked_cell = "hulls" if body.get("hulls") else body.get("cell", "")
         elif name == "undo" and world.done:
             world.back()
         elif name == "redo" and world.undone:
             world.forth()
+        elif name.startswith("saved"):
+            world.change_views(name.removeprefix("saved").strip("/"), body)
+            self._json({"views": world.views})
+            return
         elif name == "flag":
             world.flagged[body["index"]] = body if body["label_is_wrong"] else None
             self._json({"flagged": len(world.flagged)})

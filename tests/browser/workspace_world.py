@@ -13,6 +13,8 @@ import numpy.typing as npt
 SCORES = {"core": 1.0, "spurious": 0.0, "mixed": 0.5, "wrong_labels": 0.5}
 ASPECT = 1.5
 Ring = list[list[float]]
+Said = tuple[dict[int, Any], dict[int, str]]
+"""Marks of slices, and of images."""
 
 
 @dataclass(kw_only=True)
@@ -30,9 +32,14 @@ class World:
     is_held: bool = False
     job: dict[str, Any] | None = None
     revision: int = 0
-    done: list[tuple[str, dict[int, Any]]] = field(default_factory=list)
-    undone: list[tuple[str, dict[int, Any]]] = field(default_factory=list)
+    done: list[tuple[str, Said]] = field(default_factory=list)
+    undone: list[tuple[str, Said]] = field(default_factory=list)
     marks: dict[int, dict[str, Any]] = field(default_factory=dict)
+    asked_cell: str = ""
+    hulls: tuple[int, int] = (0, 24)
+    cells: dict[str, dict[str, str]] = field(default_factory=dict)
+    views: list[dict[str, Any]] = field(default_factory=list)
+    image_marks: dict[int, str] = field(default_factory=dict)
     log: list[dict[str, Any]] = field(default_factory=list)
     names: dict[int, str] = field(default_factory=dict)
     flagged: dict[int, Any] = field(default_factory=dict)
@@ -101,6 +108,10 @@ class World:
             "set_version": self.set_version,
             "marks": {str(number): mark for number, mark in self.marks.items()},
             "scores": self.scores(),
+            "image_marks": {
+                kind: [row for row, said in self.image_marks.items() if said == kind]
+                for kind in ("core", "spurious")
+            },
             "proposed": list(range(1, self.n_slices + 1)),
             "can_undo": bool(self.done),
             "can_redo": bool(self.undone),
@@ -132,6 +143,8 @@ class World:
             "urls": {
                 **{name: f"/w/{name}/" for name in ("marks", "undo", "redo", "changes", "state")},
                 **{name: f"/w/{name}/" for name in ("columns", "flag", "jobs", "pictures")},
+                "image_marks": "/w/image_marks/",
+                "saved_views": "/w/saved/",
                 "scores": "/w/scores/",
                 "images": "/w/slices/0/images/",
                 "images_at": "/w/images/?at=0",
@@ -215,7 +228,10 @@ class World:
             "label": int(self.label[row]),
             "predicted": int(self.predicted[row]),
             "confidence": float(self.confidence[row] / 255),
-            "score": 0.5,
+            "score": {"core": 1.0, "spurious": 0.0}.get(self.image_marks.get(row, ""), 0.5),
+            "mark": {"kind": self.image_marks[row], "by": "Mira"}
+            if row in self.image_marks
+            else None,
             "thumb": f"/w/thumb/{row}.svg",
             "full": f"/w/thumb/{row}.svg",
             "heat": {
@@ -247,12 +263,22 @@ class World:
 
     def act(self, words: str, marks: dict[int, Any]) -> None:
         """Keep an act and how things were before it."""
-        self.done.append((words, dict(self.marks)))
-        self.undone.clear()
-        self._set(words, marks)
+        self._keep(words, (marks, self.image_marks))
 
-    def _set(self, words: str, marks: dict[int, Any]) -> None:
-        self.marks = marks
+    def _keep(self, words: str, said: Said) -> None:
+        self.done.append((words, (self.marks, self.image_marks)))
+        self.undone.clear()
+        self._set(words, said)
+
+    def mark_images(self, body: dict[str, Any]) -> None:
+        """Mark single images."""
+        marks = {row: kind for row, kind in self.image_marks.items() if row not in body["images"]}
+        if body["kind"] != "clear":
+            marks |= dict.fromkeys(body["images"], body["kind"])
+        self._keep(f"{len(body['images'])} images marked", (self.marks, marks))
+
+    def _set(self, words: str, said: Said) -> None:
+        self.marks, self.image_marks = said
         self.revision += 1
         now = datetime.now(tz=UTC).isoformat()
         self.log.append({"revision": self.revision, "at": now, "by": "Mira", "words": words})
@@ -275,16 +301,45 @@ class World:
         which = ", ".join(str(number) for number in body["slices"])
         self.act(f"slice {which} marked as {body['kind'].replace('_', ' ')}", marks)
 
+    def keep_view(self, body: dict[str, Any]) -> None:
+        """Keep a view; its address is the page's own."""
+        name = f"v{len(self.views) + 1}"
+        query = body["query"].removeprefix("?")
+        self.views.append(
+            {
+                "id": name,
+                "name": body["name"],
+                "url": f"/?split=val&{query}&saved={name}",
+                "split": "val",
+                "images": len(body["images"]),
+                "chosen": body["images"],
+                "by": "mira",
+                "at": datetime.now(tz=UTC).isoformat(),
+                "can_change": self.is_lead,
+            }
+        )
+
+    def change_views(self, tail: str, body: dict[str, Any]) -> None:
+        """Keep a view, rename one or delete it: nothing, `v1` or `v1/delete`."""
+        if not tail:
+            self.keep_view(body)
+            return
+        view = next(one for one in self.views if one["id"] == tail.split("/")[0])
+        if tail.endswith("/delete"):
+            self.views.remove(view)
+        else:
+            view["name"] = body["name"]
+
     def back(self) -> None:
         """Undo."""
         words, before = self.done.pop()
-        self.undone.append((words, dict(self.marks)))
+        self.undone.append((words, (self.marks, self.image_marks)))
         self._set(f"undone: {words}", before)
 
     def forth(self) -> None:
         """Redo."""
         words, after = self.undone.pop()
-        self.done.append((words, dict(self.marks)))
+        self.done.append((words, (self.marks, self.image_marks)))
         self._set(f"done again: {words}", after)
 
 

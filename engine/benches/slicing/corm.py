@@ -32,13 +32,9 @@ from engine.evaluation.sensitivity import CoreSensitivity, core_sensitivity
 from engine.models.classifier import Classifier
 from engine.pipeline.pipeline import Watcher
 from engine.randomness import integer_seed
+from engine.slicing.marking_map import marking_map
 from engine.slicing.marks import Mark, MarkKind
-from engine.slicing.propagation import (
-    marking_map,
-    next_slices,
-    slice_scores,
-    spurious_slices,
-)
+from engine.slicing.propagation import next_slices, slice_scores, spurious_slices
 from engine.training.corruption import (
     CormConfig,
     CorruptedFeatures,

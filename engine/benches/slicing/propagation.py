@@ -25,14 +25,9 @@ from engine.benches.slicing.ground import (
 from engine.data.manifest import Split
 from engine.labeling.graph import neighbour_graph
 from engine.pipeline.pipeline import Watcher
+from engine.slicing.marking_map import MarkingMap, marking_map
 from engine.slicing.marks import Mark, MarkKind
-from engine.slicing.propagation import (
-    MarkingMap,
-    image_scores,
-    marking_map,
-    next_slices,
-    slice_scores,
-)
+from engine.slicing.propagation import image_scores, next_slices, slice_scores
 from engine.slicing.slice_set import SliceSet, first_set
 
 STOPS = (2, 6, 12, 24)

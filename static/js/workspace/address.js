@@ -69,16 +69,31 @@ export function writeAddress(state, defaults = START) {
   return text ? `?${text}` : "";
 }
 
+const OTHERS = ["split", "saved", "measure"];
+
+/** The state as a query string, with those other parameters that the address has. */
+function written(state) {
+  const given = new URLSearchParams(location.search);
+  const kept = OTHERS.filter((name) => given.has(name)).map((name) => `${name}=${encodeURIComponent(given.get(name))}`);
+  const own = writeAddress(state).slice(1);
+  const text = [...kept, own].filter(Boolean).join("&");
+  return text ? `?${text}` : "";
+}
+
+/** Put a parameter that is not of the state into the address, or take it out: null. */
+export function setParameter(name, value) {
+  const url = new URL(location.href);
+  if (value === null) url.searchParams.delete(name);
+  else url.searchParams.set(name, value);
+  const text = url.search.replaceAll("%2C", ",");
+  if (text !== location.search) history.replaceState(null, "", `${location.pathname}${text}`);
+}
+
 /** Keep address and store in step, both ways; other parameters of the address stay. */
 export function followAddress(store) {
-  const kept = new URLSearchParams(location.search).get("measure");
-  const written = () => {
-    const text = writeAddress(store.state);
-    return kept === null ? text : `${text || "?"}${text ? "&" : ""}measure=${kept}`;
-  };
   store.on(Object.keys(PARTS), (_state, _changed, how) => {
     if (how === "none") return;
-    const next = `${location.pathname}${written()}`;
+    const next = `${location.pathname}${written(store.state)}`;
     if (next === `${location.pathname}${location.search}`) return;
     if (how === "push") history.pushState(null, "", next);
     else history.replaceState(null, "", next);

@@ -13,6 +13,7 @@ export class Chosen {
     Object.assign(this, { root, store, model, stage, detail, marking, dialogs, notices });
     this.bar = root.querySelector("[data-choice]");
     this.mask = null;
+    this.onChange = () => {};
     this.bar.addEventListener("click", ({ target }) => this.#verb(target.closest("[data-chosen]")?.dataset.chosen));
     for (const button of root.querySelectorAll("[data-pick]")) {
       button.addEventListener("click", (event) => this.pick(button.dataset.pick, event));
@@ -69,6 +70,7 @@ export class Chosen {
   }
 
   refresh() {
+    this.onChange();
     this.stage.choose(this.mask);
     this.bar.hidden = !this.mask;
     if (!this.mask) return;
@@ -85,6 +87,7 @@ export class Chosen {
       this.detail.showRows(rows.slice(0, MOST_LOOKED_AT), rows.length > MOST_LOOKED_AT ? `, the first of ${count(rows.length)} chosen` : " chosen");
       this.root.dataset.panel = "detail";
     } else if (name === "list") this.#list();
+    else if (["core", "spurious", "unmark"].includes(name)) this.marking.markImages(name === "unmark" ? "clear" : name, indicesOf(this.mask));
     else if (name === "save") {
       this.root.querySelector("[data-save-words]").textContent = `${images(this.size)} become a slice of their own. The other slices lose them.`;
       this.dialogs.open("save");

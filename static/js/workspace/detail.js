@@ -22,12 +22,12 @@ const NOTHING = {
 export const keptOverlay = () => remembered(KEPT, {});
 
 export class Detail {
-  constructor(part, { store, model, lists }) {
+  constructor(part, { store, model, lists, onMark }) {
     Object.assign(this, { part, store, model, lists });
     this.place = (name) => part.querySelector(`[data-${name}]`);
     this.rows = null;
     this.shown = [];
-    this.lightbox = new Lightbox(document.querySelector("[data-dialog=lightbox]"), { store, model, onFlag: () => this.load({ anew: true }) });
+    this.lightbox = new Lightbox(document.querySelector("[data-dialog=lightbox]"), { store, model, lists, onMark, onFlag: () => this.load({ anew: true }) });
     this.#listen();
     this.tellOverlay();
   }

@@ -2,6 +2,7 @@
 import { KINDS, titleOf } from "./model.js";
 
 const DEFAULT_SCORES = { core: 0, spurious: 1, mixed: 0.5, wrong_labels: 0.5, clear: 0.5 };
+const FORMATS = { csv: "CSV", jsonl: "JSONL", parquet: "Parquet" };
 
 export class Dialogs {
   constructor(root, { store, model, marking }) {
@@ -97,9 +98,9 @@ export class Dialogs {
         const item = document.createElement("li");
         item.append(Object.assign(document.createElement("span"), { textContent: words }));
         const links = Object.assign(document.createElement("span"), { className: "actions" });
-        links.append(...["csv", "jsonl"].map((format) => {
-          const made = link(`${name}.${format}`, format.toUpperCase());
-          made.setAttribute("aria-label", `${format.toUpperCase()}: ${words}`);
+        links.append(...Object.entries(FORMATS).map(([format, said]) => {
+          const made = link(`${name}.${format}`, said);
+          made.setAttribute("aria-label", `${said}: ${words}`);
           return made;
         }));
         item.append(links);

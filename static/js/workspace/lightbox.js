@@ -1,10 +1,13 @@
 /** One image large: the photo, and beside it the same with the highlight. */
+import { KINDS } from "./model.js";
 import { captionOf, drawOn } from "./pictures.js";
 import { send } from "./wire.js";
 
+const OWN_KEYS = { c: "core", s: "spurious", u: "clear" };
+
 export class Lightbox {
-  constructor(dialog, { store, model, onFlag }) {
-    Object.assign(this, { dialog, store, model, onFlag });
+  constructor(dialog, { store, model, lists, onFlag, onMark }) {
+    Object.assign(this, { dialog, store, model, lists, onFlag, onMark });
     this.place = (name) => dialog.querySelector(`[data-${name}]`);
     this.images = [];
     this.at = 0;
@@ -13,6 +16,7 @@ export class Lightbox {
       button.addEventListener("click", () => this.step(Number(button.dataset.lightStep)));
     }
     this.place("flag").addEventListener("click", () => this.flag());
+    for (const button of dialog.querySelectorAll("[data-own]")) button.addEventListener("click", () => this.mark(button.dataset.own));
     this.place("should-be").addEventListener("change", () => this.current?.flagged?.label_is_wrong && this.flag(true));
     dialog.addEventListener("keydown", (event) => this.#key(event));
     dialog.addEventListener("close", () => this.changed && this.onFlag());
@@ -50,7 +54,37 @@ export class Lightbox {
       button.disabled = this.images[this.at + Number(button.dataset.lightStep)] === undefined;
     }
     this.#tellFlag();
+    this.#tellScore();
     this.draw();
+  }
+
+  /** Say how spurious this image is, and who says so. */
+  #tellScore() {
+    const { index, score, mark } = this.current;
+    const kind = this.model.imageMarks.get(index);
+    for (const button of this.dialog.querySelectorAll("[data-own]")) {
+      if (button.dataset.own !== "clear") button.setAttribute("aria-pressed", String(button.dataset.own === kind));
+      else button.disabled = !kind;
+    }
+    const by = mark?.kind === kind && mark?.by ? ` by ${mark.by}` : "";
+    this.place("light-score").textContent = kind
+      ? `${KINDS[kind].glyph} This image was marked ${KINDS[kind].name}${by}: spuriousness ${kind === "core" ? "0" : "1"}.00.`
+      : this.model.hasMarks
+        ? `Spuriousness ${(1 - score).toFixed(2)}, from other marks.`
+        : "Spuriousness is not known before the first mark.";
+  }
+
+  /** Set this image's score by hand, or leave it to the other marks again. */
+  async mark(kind) {
+    const image = this.current;
+    if (kind === "clear" && !this.model.imageMarks.has(image.index)) return;
+    const isSaved = await this.onMark(kind, [image.index]);
+    const status = this.place("light-status");
+    status.textContent = isSaved ? "Saved. Ctrl Z in the workspace takes it back." : "Not saved.";
+    if (!isSaved) return;
+    const [fresh] = (await this.lists.some([image.index])).images;
+    Object.assign(image, { score: fresh.score, mark: fresh.mark });
+    this.#tellScore();
   }
 
   #tellFlag() {
@@ -96,6 +130,7 @@ export class Lightbox {
     if (event.target.matches("select, input")) return;
     const steps = { ArrowLeft: -1, ArrowRight: 1 };
     if (steps[event.key]) this.step(steps[event.key]);
+    else if (OWN_KEYS[event.key] && !event.ctrlKey && !event.metaKey && !this.place("flag").closest("[hidden]")) this.mark(OWN_KEYS[event.key]);
     else if (event.key === "f" && !this.place("flag").closest("[hidden]")) this.flag();
     else return;
     event.preventDefault();

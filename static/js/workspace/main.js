@@ -13,11 +13,13 @@ import { Marking } from "./marking.js";
 import { Matrix } from "./matrix.js";
 import { count, images, Model } from "./model.js";
 import { Notices } from "./notices.js";
+import { drawOwnMarks } from "./ownmarks.js";
 import { followPanes } from "./panes.js";
 import { ImageLists } from "./pictures.js";
 import { Stage } from "./stage.js";
 import { Store } from "./store.js";
 import { Table } from "./table.js";
+import { Views } from "./views.js";
 import { read, readColumns } from "./wire.js";
 
 const WORDS_AFTER = 2000;
@@ -80,21 +82,35 @@ function start(payload) {
     onOpened: () => tellControls(store.state, stage),
   });
   const table = new Table(root.querySelector("[data-part=slices]"), parts);
-  const detail = new Detail(root.querySelector("[data-part=detail]"), parts);
-  const matrix = new Matrix(root.querySelector("[data-matrix]"), { ...parts, stage });
+  const detail = new Detail(root.querySelector("[data-part=detail]"), { ...parts, onMark: (kind, rows) => marking.markImages(kind, rows) });
+  const matrix = new Matrix(root.querySelector("[data-matrix]"), { ...parts, stage, onFind: (cell) => making.begin({ cell }) });
   const marking = new Marking({ ...parts, onState: () => told(), onPayload: (next) => renewed(next) });
   const dialogs = new Dialogs(root, { ...parts, marking });
   const chosen = new Chosen(root, { ...parts, stage, detail, marking, dialogs });
+  const views = new Views(root, { ...parts, chosen });
   const making = new Making(root, {
     ...parts,
     onPictures: () => {
       stage.rebuild();
       matrix.refresh();
     },
+    onJob: () => matrix.pictures.again(),
   });
+
+  let ofImages = model.imageMarks;
+
+  /** Single images were marked: show it where they are points, and where they are pictures. */
+  function tellImages() {
+    if (model.imageMarks === ofImages) return;
+    ofImages = model.imageMarks;
+    drawOwnMarks(stage, model);
+    lists.forget();
+    detail.load();
+  }
 
   /** Marks and scores came: tell them everywhere. */
   function told() {
+    tellImages();
     table.refresh();
     detail.refresh();
     stage.restyle();
@@ -109,6 +125,7 @@ function start(payload) {
     lists.forget();
     model.takeColumns(null);
     chosen.forget();
+    matrix.pictures.forget();
     detail.rows = null;
     table.rebuild();
     stage.rebuild();
@@ -138,6 +155,7 @@ function start(payload) {
       return;
     }
     stage.takePoints();
+    drawOwnMarks(stage, model);
     table.refresh();
     matrix.refresh();
     detail.refresh();
@@ -183,6 +201,7 @@ function start(payload) {
   told();
   detail.load();
   const ready = loadPoints();
+  ready.then(() => model.columns && views.follow());
   marking.follow();
   if (new URLSearchParams(location.search).has("measure")) {
     import("./measuring.js").then(({ measure }) => measure({ stage, store, marking, chosen, ready: ready.then(() => painted(stage)) }));

@@ -5,10 +5,12 @@ const EVERY = 2000;
 const ACTIVE = ["queued", "running"];
 
 export class Making {
-  constructor(root, { model, notices, isLead, onPictures }) {
-    Object.assign(this, { root, model, notices, isLead, onPictures });
+  constructor(root, { model, notices, isLead, onPictures, onJob }) {
+    Object.assign(this, { root, model, notices, isLead, onPictures, onJob });
     this.button = root.querySelector("[data-make-pictures]");
     this.button?.addEventListener("click", () => this.begin());
+    root.querySelector("[data-make-hulls]")?.addEventListener("click", () => this.begin({ hulls: true }));
+    root.querySelector("[data-open=export]").addEventListener("click", () => this.follow());
     this.tell();
     if (this.missing) this.follow();
   }
@@ -24,18 +26,21 @@ export class Making {
     const said = words ?? (missing ? `${missing} of ${this.model.slices.length} slices have no picture yet.` : "Every slice has its picture.");
     const place = this.root.querySelector("[data-pictures-say]");
     if (place) place.textContent = said;
-    if (!missing) this.notices.unband("pictures");
-    else if (isActive || !this.isLead) this.notices.band("pictures", isActive ? `Pictures of the slices: ${said}` : said, { kind: "info" });
+    if (isActive) this.notices.band("pictures", `Pictures of the slices: ${said}`, { kind: "info" });
+    else if (!missing) this.notices.unband("pictures");
+    else if (!this.isLead) this.notices.band("pictures", said, { kind: "info" });
     else this.notices.band("pictures", said, { kind: "info", verb: "Make the pictures", act: () => this.begin() });
   }
 
-  async begin() {
+  /** Have the pictures found that are missing: of slices, in a `cell` ("0.1"), or inside `hulls`. */
+  async begin(what = {}) {
     this.tell("the job waits in the queue", true);
     try {
-      await send(this.model.urls.pictures, {});
+      await send(this.model.urls.pictures, what);
       this.follow();
     } catch (error) {
       this.tell(error.message);
+      if (what.cell || what.hulls) this.notices.toast(error.message, { isBad: true });
     }
   }
 
@@ -51,6 +56,8 @@ export class Making {
       return;
     }
     this.#take(found.pictures ?? {});
+    this.onJob();
+    this.#tellHulls(found.hulls ?? [0, 0]);
     const active = found.jobs.find(({ state }) => ACTIVE.includes(state));
     const failed = found.jobs.find(({ state }) => state === "failed");
     if (active) {
@@ -58,6 +65,15 @@ export class Making {
       this.timer = setTimeout(() => this.follow(), EVERY);
     } else {
       this.tell(failed?.error ? `The last job failed: ${failed.error}` : null);
+    }
+  }
+
+  /** Offer the paper's figure as soon as one of its pictures is there. */
+  #tellHulls([there, all]) {
+    this.root.querySelector("[data-hulls-say]").textContent = `${there} of ${all} slices have a picture inside their hull.`;
+    for (const link of this.root.querySelectorAll("a[data-hulls]")) {
+      link.hidden = !there;
+      link.href = this.model.urls.export.replace("slices.csv", `hulls.${link.dataset.hulls}`);
     }
   }
 

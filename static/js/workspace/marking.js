@@ -52,6 +52,22 @@ export class Marking {
     });
   }
 
+  /**
+   * Set the scores of single images by hand, whatever their slices' marks.
+   *
+   * @param {string} kind "core", "spurious" or "clear".
+   * @param {number[]} rows Of the images.
+   * @returns {Promise<boolean>} Whether it was saved.
+   */
+  async markImages(kind, rows, { overrule = false } = {}) {
+    const body = () => ({ images: rows, kind, ...(overrule ? {} : { seen: this.model.revision }) });
+    const words = kind === "clear" ? `${images(rows.length)}: own mark taken away.` : `${images(rows.length)} marked as ${KINDS[kind].name} by hand.`;
+    return this.#act(this.model.urls.image_marks, body, () => words, {
+      undo: true,
+      onClash: () => this.markImages(kind, rows, { overrule: true }),
+    });
+  }
+
   undo() {
     return this.#act(this.model.urls.undo, {}, () => this.model.canUndo && `Undone: ${this.model.undoWords || "the last change"}.`);
   }

@@ -2,6 +2,7 @@
  * The confusion matrix in words: a table of truths and predictions, and beside it the cells that
  * matter as small mosaics. Choosing a cell filters everything else to it.
  */
+import { CellPictures, sharedCorner } from "./cellpictures.js";
 import { css } from "./colours.js";
 import { cellWords } from "./detail.js";
 import { hullOf, pathOf, boxOf, disc } from "./geometry.js";
@@ -16,8 +17,9 @@ const MOST_NAMED = 6;
 const CENTRAL = 0.97;
 
 export class Matrix {
-  constructor(place, { store, model, stage }) {
-    Object.assign(this, { place, store, model, stage });
+  constructor(place, { store, model, stage, isLead, onFind }) {
+    Object.assign(this, { place, store, model, stage, isLead, onFind });
+    this.pictures = new CellPictures({ model, onChange: () => this.refresh() });
     place.addEventListener("click", (event) => this.#clicked(event));
   }
 
@@ -47,6 +49,8 @@ export class Matrix {
   }
 
   #clicked(event) {
+    const wanted = event.target.closest("[data-find-cell]");
+    if (wanted) this.onFind(wanted.dataset.findCell);
     const cell = event.target.closest("[data-cell]");
     const slice = event.target.closest("[data-number]");
     if (slice) this.store.set({ slice: Number(slice.dataset.number), also: [], page: 1 });
@@ -128,6 +132,7 @@ export class Matrix {
     place.classList.toggle("is-two", this.model.classes.length === 2);
     const scene = sceneOf(this.model, this.stage.layout);
     const worthy = this.#worthy();
+    this.pictures.want(worthy);
     place.append(...worthy.map((cell) => this.#panel(cell, scene)));
     if (!worthy.length) place.append(Object.assign(document.createElement("p"), { className: "muted", textContent: "No image is predicted wrongly: there is no confusion to show." }));
     return place;
@@ -148,8 +153,25 @@ export class Matrix {
     const only = Object.assign(document.createElement("button"), { type: "button", className: "button button--small", textContent: store.state.cell?.join(".") === key ? "Show all again" : "Only these" });
     only.dataset.cell = key;
     only.dataset.key = `only-${key}`;
-    panel.append(head, this.#mosaic(cell, counts, scene), this.#names(cell, counts), only);
+    panel.append(head, this.#mosaic(cell, counts, scene), this.#names(cell, counts), this.#shared(cell, counts), only);
     return panel;
+  }
+
+  /** How many pictures are of whole slices, and a way to have the cell's own. */
+  #shared(cell, counts) {
+    const line = document.createElement("p");
+    line.className = "ws-panel__shared small muted";
+    const inside = [...counts.keys()].map((number) => this.pictures.of(cell, this.model.byNumber.get(number)));
+    const n = inside.filter((picture) => picture?.isShared).length;
+    line.hidden = n === 0 && inside.every(Boolean);
+    if (n) line.append(`Hatched: ${n} of ${inside.length} pictures are of the whole slice. `);
+    if (!this.isLead) return line;
+    const button = Object.assign(document.createElement("button"), { type: "button", className: "button button--small", textContent: "Make pictures of these images" });
+    button.dataset.findCell = cell.join(".");
+    button.dataset.key = `find-${cell.join(".")}`;
+    button.setAttribute("aria-label", `Make pictures of these images: ${cellWords(cell, this.model)}`);
+    line.append(button);
+    return line;
   }
 
   #mosaic(cell, counts, scene) {
@@ -163,12 +185,14 @@ export class Matrix {
       const clip = `ws-panel-${cell.join("-")}-${slice.number}`;
       const group = shape("g", { class: `ws-tile${n ? "" : " is-out"}${slice.number === store.state.slice ? " is-active" : ""}`, ...(n ? { "data-number": slice.number } : {}) });
       const colour = stage.colourAt?.(slice);
-      if (n && slice.picture) {
+      const picture = n ? this.pictures.of(cell, slice) : null;
+      if (picture) {
         const image = pictureIn(boxOf(own), clip);
-        image.setAttribute("href", slice.picture);
+        image.setAttribute("href", picture.url);
         group.append(shape("clipPath", { id: clip }, shape("path", { d })), image);
+        if (picture.isShared) group.append(sharedCorner(own, clip));
       }
-      const fill = n && !slice.picture && colour ? css(colour) : "transparent";
+      const fill = n && !picture && colour ? css(colour) : "transparent";
       group.append(shape("path", { d, class: "ws-tile__line", stroke: n && colour ? css(colour) : "currentColor", fill, "vector-effect": "non-scaling-stroke" }));
       svg.append(group);
     }

@@ -18,6 +18,7 @@ export class Model {
    */
   constructor(payload, payloadUrl) {
     this.columns = null;
+    this.imageMarks = new Map();
     this.payloadUrl = payloadUrl;
     this.takePayload(payload);
   }
@@ -40,10 +41,19 @@ export class Model {
 
   takeFlags(state) {
     this.revision = state.revision;
+    this.#takeImageMarks(state.image_marks ?? {});
     this.canUndo = Boolean(state.can_undo);
     this.canRedo = Boolean(state.can_redo);
     this.undoWords = (state.undo_words ?? "").replace(/^undo: /i, "");
     this.redoWords = (state.redo_words ?? "").replace(/^redo: /i, "");
+  }
+
+  /** Keep what was said of single images, by row; the same map as long as nothing changed. */
+  #takeImageMarks(given) {
+    const text = JSON.stringify(given);
+    if (text === this.imageMarksText) return;
+    this.imageMarksText = text;
+    this.imageMarks = new Map(Object.entries(given).flatMap(([kind, rows]) => rows.map((row) => [row, kind])));
   }
 
   /**
@@ -83,7 +93,7 @@ export class Model {
   }
 
   get hasMarks() {
-    return this.slices.some((slice) => slice.mark);
+    return this.imageMarks.size > 0 || this.slices.some((slice) => slice.mark);
   }
 
   className(index) {

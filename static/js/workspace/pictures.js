@@ -2,7 +2,7 @@
  * Pictures of images with their highlight, and where lists of images come from.
  */
 import { drawHeat } from "../heatmap.js";
-import { percent } from "./model.js";
+import { KINDS, percent } from "./model.js";
 import { read } from "./wire.js";
 
 const SIDE = 112;
@@ -70,6 +70,8 @@ function figureOf(box, image, model) {
   const figure = document.createElement("figure");
   const caption = Object.assign(document.createElement("figcaption"), { className: "picture-caption", textContent: captionOf(image, model) });
   if (image.label !== image.predicted) caption.classList.add("is-wrong");
+  const own = KINDS[model.imageMarks.get(image.index)];
+  if (own) caption.append(Object.assign(document.createElement("span"), { className: "ws-own-mark", textContent: ` ${own.glyph} ${own.name} by hand` }));
   if (image.flagged?.label_is_wrong) caption.append(Object.assign(document.createElement("span"), { className: "ws-flagged", textContent: " ⚑ label wrong" }));
   figure.append(box, caption);
   return figure;

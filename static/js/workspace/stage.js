@@ -122,6 +122,7 @@ export class Stage {
     } else {
       for (let i = 0; i < n; i += 1) colours[i] = bySlice[columns.slice[i]];
     }
+    if (this.store.state.colour === "spuriousness") for (const [row, kind] of this.model.imageMarks) colours[row] = packed(theme[kind]);
     this.arrangement = { colours, bright: this.chosen ?? this.#bright(passes) };
     this.points.ground = packed(theme.surface);
     this.points.arrange(colours, this.arrangement.bright, packed(theme.line));

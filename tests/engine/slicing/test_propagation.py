@@ -5,15 +5,10 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
 from engine.errors import InvalidInput, MisalignedRows
+from engine.slicing.kernel import field_by_grid
+from engine.slicing.marking_map import PropagationConfig, marking_map
 from engine.slicing.marks import Mark, MarkKind
-from engine.slicing.propagation import (
-    PropagationConfig,
-    field_by_grid,
-    image_scores,
-    marking_map,
-    next_slices,
-    slice_scores,
-)
+from engine.slicing.propagation import image_scores, next_slices, slice_scores
 from engine.slicing.slice_set import first_set
 
 CORE, SPURIOUS = Mark(kind=MarkKind.CORE), Mark(kind=MarkKind.SPURIOUS)

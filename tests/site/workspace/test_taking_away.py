@@ -4,6 +4,7 @@ import csv
 import io
 import json
 
+import pyarrow.parquet as pq
 import pytest
 
 from annotation_site.jobs.models import Job, JobKind, JobState
@@ -46,6 +47,34 @@ def test_slices_and_marks_can_be_taken_away_with_their_run(page, workspace):
     assert (marks[0]["by"], marks[0]["mark"]) == ("mira", "spurious")
 
 
+@pytest.mark.parametrize("name", COLUMNS)
+def test_parquet_holds_what_the_lines_hold_with_the_run_in_every_row(page, name):
+    page.mark(2, "spurious", note="=water")
+    page.mark(3, "core", score=0.8)
+    page.post("images/marks/", images=[4], kind="core")
+    run = page.get("payload/").json()["run"]
+
+    answer = page.get(f"export/{name}.parquet")
+    assert answer.headers["Content-Disposition"].endswith('revision-3.parquet"')
+    found = pq.read_table(io.BytesIO(b"".join(answer.streaming_content)))
+
+    lines = [json.loads(line) for line in text_of(page.get(f"export/{name}.jsonl")).splitlines()]
+    assert found.column_names == [column.name for column in COLUMNS[name]]
+    assert set(found["run"].to_pylist()) == {run}
+    told = json.loads(json.dumps(found.to_pylist(), default=lambda at: at.isoformat()))
+    assert told == lines
+    meanings = [
+        found.schema.field(n).metadata[b"meaning"].decode() for n in range(len(COLUMNS[name]))
+    ]
+    assert meanings == [column.meaning for column in COLUMNS[name]]
+
+
+def test_an_empty_table_is_a_parquet_file_too(page):
+    answer = page.get("export/marks.parquet")
+
+    assert pq.read_table(io.BytesIO(b"".join(answer.streaming_content))).num_rows == 0
+
+
 def test_every_image_is_in_the_table_with_its_score_and_flag(page):
     page.post("images/flag/", index=3, label_is_wrong=True)
 
@@ -84,6 +113,7 @@ def test_strangers_take_nothing_away_and_reviewers_do(page, rob_browser, sam_bro
     address = page.base + "export/slices.csv"
 
     assert sam_browser.get(address).status_code == 404
+    assert sam_browser.get(address.replace("csv", "parquet")).status_code == 404
     assert text_of(rob_browser.get(address))
 
 

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from annotation_site.jobs.models import Job
-from annotation_site.workspace.models import Event, LabelFlag, SliceMark
+from annotation_site.workspace.models import Event, ImageMark, LabelFlag, SliceMark
 from annotation_site.workspace.urls import urlpatterns
 from tests.site import factories
 
@@ -25,6 +25,7 @@ READS = (
 )
 WRITES = {
     "marks/": {"slices": [0], "kind": "core"},
+    "images/marks/": {"images": [0], "kind": "core"},
     "undo/": {},
     "redo/": {},
     "changes/": {"kind": "merge", "numbers": [0, 1]},
@@ -38,7 +39,9 @@ def send(client, address, body):
 
 
 def nothing_happened():
-    return not any(model.objects.exists() for model in (Event, SliceMark, LabelFlag, Job))
+    return not any(
+        model.objects.exists() for model in (Event, SliceMark, ImageMark, LabelFlag, Job)
+    )
 
 
 @pytest.mark.parametrize("tail", READS)
@@ -112,8 +115,8 @@ def test_no_address_is_forgotten_here():
     named = {pattern.name for pattern in urlpatterns}
     tested = {
         "page", "build", "payload", "columns", "scores", "state", "images", "images_at", "jobs",
-        "suspects", "mending", "marks", "undo", "redo", "changes", "flag", "pictures", "picture",
-        "noise", "noise_file", "retrain", "export",
+        "suspects", "mending", "marks", "image_marks", "undo", "redo", "changes", "flag", "pictures", "picture",
+        "saved_views", "saved_view", "delete_view", "noise", "noise_file", "retrain", "export",
     }  # fmt: skip
 
     assert named == tested

@@ -15,6 +15,7 @@ from annotation_site.jobs.models import Job, JobState
 from annotation_site.jobs.registration import register
 from annotation_site.projects.models import Project
 from annotation_site.workspace import runner, services
+from annotation_site.workspace.hull_figure import hulls_found
 from annotation_site.workspace.labels import flag_label
 from annotation_site.workspace.mending import noise_path
 from annotation_site.workspace.models import Workspace
@@ -25,6 +26,7 @@ from annotation_site.workspace.ordering import (
     ask_for_slices,
 )
 from annotation_site.workspace.payload import payload
+from annotation_site.workspace.pictures import found
 from annotation_site.workspace.versions import version_of
 from engine.data.synthetic import build_shapes
 
@@ -102,6 +104,18 @@ def _looks_pictured(workspace: Workspace, mira: User) -> None:
         if one["picture"]
     }
     assert set(shown) == {0, 3}
+    version = version_of(workspace)
+    images = version.images
+    truth, said = int(images.labels[0]), int(images.predicted[0])
+    done(ask_for_pictures(workspace=workspace, asked_by=mira, cell=(truth, said)))
+    inside = (images.labels == truth) & (images.predicted == said)
+    there = set(version.slices.assignment[inside].tolist())
+    assert set(found(workspace, version, (truth, said))) == there
+    whole = {n for n in there if inside[version.slices.members(n)].all()}
+    assert set(found(workspace, version)) == {0, 3} | whole  # a whole slice's picture is one
+    made = done(ask_for_pictures(workspace=workspace, asked_by=mira, in_hulls=True))
+    n, of = hulls_found(workspace, version)
+    assert made.result["pictures"] == n == of > 0
 
 
 def _looks_written(workspace: Workspace, mira: User) -> None:

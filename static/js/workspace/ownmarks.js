@@ -1,0 +1,22 @@
+/**
+ * Signs on the points of images that a person marked one by one: a dot for core, a square for
+ * spurious. A line of no length has its cap drawn alone, and keeps its size whatever the zoom.
+ */
+import { shape } from "./tiles.js";
+
+const CAPS = { core: "round", spurious: "square" };
+
+/** Draw the signs of all marked images anew, one path a kind. */
+export function drawOwnMarks(stage, model) {
+  const group = stage.svg.querySelector("[data-group=own]");
+  const { xs, ys } = stage.points;
+  if (!xs) return;
+  const d = { core: "", spurious: "" };
+  for (const [row, kind] of model.imageMarks) d[kind] += `M${xs[row].toFixed(2)} ${ys[row].toFixed(2)}h0`;
+  group.replaceChildren(
+    ...Object.entries(CAPS).flatMap(([kind, cap]) => {
+      const drawn = { d: d[kind], "stroke-linecap": cap, "vector-effect": "non-scaling-stroke" };
+      return [shape("path", { ...drawn, class: "ws-own-rim" }), shape("path", { ...drawn, class: `ws-own-${kind}` })];
+    }),
+  );
+}
