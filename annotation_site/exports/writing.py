@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib.abc import MetaPathFinder
 from itertools import islice
 from pathlib import Path
@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from annotation_site.exports.csv_cells import WRITERS
 from annotation_site.exports.source import Source
-from annotation_site.exports.tables import Document, Kind, Row, Table
+from annotation_site.exports.tables import Document, Kind, Table, Value
 from engine.data.csv_text import csv_writer
 
 BATCH = 2_000
@@ -28,6 +28,8 @@ TYPES = {
 }
 Report = Callable[[int], None]
 """Is told how many rows were written."""
+Columns = Sequence[tuple[Value, ...]]
+"""A batch of rows, column by column."""
 
 
 class _NoPandas(MetaPathFinder):
@@ -68,8 +70,9 @@ def write_table(table: Table, source: Source, folder: Path, report: Report) -> i
         _parquet(table, folder / f"{table.name}.parquet") as to_parquet,
     ):
         while batch := list(islice(rows, BATCH)):
-            to_csv(batch)
-            to_parquet(batch)
+            columns = list(zip(*batch, strict=True))
+            to_csv(columns)
+            to_parquet(columns)
             n_rows += len(batch)
             report(n_rows)
     for ending in ("csv", "parquet"):
@@ -91,23 +94,21 @@ def write_document(document: Document, source: Source, folder: Path, report: Rep
 
 
 @contextlib.contextmanager
-def _csv(table: Table, path: Path) -> Iterator[Callable[[list[Row]], None]]:
+def _csv(table: Table, path: Path) -> Iterator[Callable[[Columns], None]]:
     writers = [WRITERS[column.kind] for column in table.columns]
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv_writer(file)
         writer.writerow([column.name for column in table.columns])
 
-        def write(batch: list[Row]) -> None:
-            writer.writerows(
-                [write_cell(value) for write_cell, value in zip(writers, row, strict=True)]
-                for row in batch
-            )
+        def write(columns: Columns) -> None:
+            cells = [map(write, values) for write, values in zip(writers, columns, strict=True)]
+            writer.writerows(zip(*cells, strict=True))
 
         yield write
 
 
 @contextlib.contextmanager
-def _parquet(table: Table, path: Path) -> Iterator[Callable[[list[Row]], None]]:
+def _parquet(table: Table, path: Path) -> Iterator[Callable[[Columns], None]]:
     schema = pa.schema(
         [
             pa.field(
@@ -121,8 +122,7 @@ def _parquet(table: Table, path: Path) -> Iterator[Callable[[list[Row]], None]]:
     )
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
 
-        def write(batch: list[Row]) -> None:
-            columns = zip(*batch, strict=True)
+        def write(columns: Columns) -> None:
             arrays = [
                 pa.array(values, type=field.type)
                 for values, field in zip(columns, schema, strict=True)

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from annotation_site.accounts.requests import SignedInRequest
 from annotation_site.annotation.models import Arm, Round, RoundState, Task, TaskRole, Variant
 from annotation_site.jobs.services import live_workers
-from annotation_site.live import charts, chores, gold, services, steering, twins
+from annotation_site.live import charts, chores, claims, gold, services, steering, twins
 from annotation_site.live.forms import SteeringForm
 from annotation_site.live.models import LiveSpace, Snapshot
 from annotation_site.live.stopping import suggest
@@ -145,7 +145,7 @@ def refresh(request: SignedInRequest, public_id: str) -> HttpResponse:
     live = LiveSpace.objects.filter(round=round_).first()
     try:
         if live is not None and live.n_images > services.SMALL:
-            if services.claim(live=live):
+            if claims.claim(live=live):
                 import_string(chores.REFRESH).enqueue(round_.pk)
             messages.success(request, "A worker takes a snapshot; it appears here by itself.")
         elif services.take_snapshot(round=round_) is None:
