@@ -126,7 +126,7 @@ def strip(study: Study, rules: Rules, along: str) -> tuple[Place, ...]:
     """
     own = float(getattr(rules, along))
     return tuple(
-        _place(study, replace(rules, **{along: value}), value, is_set=value == own)
+        _place(study, Rules.of({**rules.as_json(), along: value}), value, is_set=value == own)
         for value in sorted({*STEPS[along], own})
     )
 

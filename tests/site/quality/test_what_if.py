@@ -9,6 +9,7 @@ from annotation_site.quality import ledger, table6, whatif
 from annotation_site.quality.figures import overview_of, study_of
 from annotation_site.quality.models import LedgerEntry, RuleSet
 from annotation_site.quality.rules import Rules
+from tests.site import factories
 from tests.site.quality import crowds
 
 NONE = Rules(least_seconds=0, most_seconds=0, people_time=0, informedness=0, interrupted=0, gold=0)
@@ -110,7 +111,7 @@ def test_a_stranger_finds_nothing_and_a_post_is_refused(round_, sam_browser, mir
 
 def test_a_round_without_answers_says_so(project, mira_browser):
     table6.forget()
-    round_ = crowds.factories.make_round(project, n_tasks=2)
+    round_ = factories.make_round(project, n_tasks=2)
 
     page = mira_browser.get(reverse("quality:what_if", args=[round_.public_id]))
 
