@@ -15,7 +15,8 @@ def _time(value: Value) -> str:
     if value is None:
         return ""
     assert isinstance(value, datetime)  # the kind says so
-    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    # Not strftime, which takes three times as long; years before 1000 keep their zeros besides.
+    return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def _plain(value: Value) -> str:

@@ -1,6 +1,6 @@
 """The table of responses: one row for every version of every answer, taken back or not."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -145,14 +145,12 @@ def _row(source: Source, read: tuple[Any, ...], stands: str) -> Row:
         item, role, variant, cluster, image_row, image_id, source.class_name(label), answer,
         expected, answer == expected if expected else None, active, shown, hidden, blur,
         exposures, input_kind, quality, served_at, received_at, late, elsewhere, guideline,
-        stimulus, *(_number(more, key) for key in MORE_KEYS),
-        *(_number(overlay, key) for key in OVERLAY_KEYS),
+        stimulus, *_numbers(more, MORE_KEYS), *_numbers(overlay, OVERLAY_KEYS),
     )  # fmt: skip
 
 
-def _number(measures: dict[str, Any], key: str) -> float | None:
-    value = measures.get(key)
-    return None if value is None else float(value)
+def _numbers(measures: dict[str, Any], keys: Sequence[str]) -> list[float | None]:
+    return [None if (value := measures.get(key)) is None else float(value) for key in keys]
 
 
 RESPONSES = Table(

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from annotation_site.exports.csv_cells import WRITERS
 from annotation_site.exports.source import Source
-from annotation_site.exports.tables import Column, Document, Kind, Row, Table
+from annotation_site.exports.tables import Column, Document, Kind, Table, Value
 from engine.data.csv_text import csv_writer
 
 BATCH = 2_000
@@ -29,6 +29,8 @@ TYPES = {
 }
 Report = Callable[[int], None]
 """Is told how many rows were written."""
+Columns = Sequence[tuple[Value, ...]]
+"""A batch of rows, column by column."""
 
 
 class _NoPandas(MetaPathFinder):
@@ -68,8 +70,9 @@ def write_table(table: Table, source: Source, folder: Path, report: Report) -> i
         parquet_writer(table.columns, folder / f"{table.name}.parquet") as to_parquet,
     ):
         while batch := list(islice(rows, BATCH)):
-            to_csv(batch)
-            to_parquet(batch)
+            columns = list(zip(*batch, strict=True))
+            to_csv(columns)
+            to_parquet(columns)
             n_rows += len(batch)
             report(n_rows)
     for ending in ("csv", "parquet"):
@@ -91,17 +94,15 @@ def write_document(document: Document, source: Source, folder: Path, report: Rep
 
 
 @contextlib.contextmanager
-def _csv(table: Table, path: Path) -> Iterator[Callable[[list[Row]], None]]:
+def _csv(table: Table, path: Path) -> Iterator[Callable[[Columns], None]]:
     writers = [WRITERS[column.kind] for column in table.columns]
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv_writer(file)
         writer.writerow([column.name for column in table.columns])
 
-        def write(batch: list[Row]) -> None:
-            writer.writerows(
-                [write_cell(value) for write_cell, value in zip(writers, row, strict=True)]
-                for row in batch
-            )
+        def write(columns: Columns) -> None:
+            cells = [map(write, values) for write, values in zip(writers, columns, strict=True)]
+            writer.writerows(zip(*cells, strict=True))
 
         yield write
 
@@ -109,11 +110,12 @@ def _csv(table: Table, path: Path) -> Iterator[Callable[[list[Row]], None]]:
 @contextlib.contextmanager
 def parquet_writer(
     columns: Sequence[Column], where: Path | RawIOBase
-) -> Iterator[Callable[[list[Row]], None]]:
+) -> Iterator[Callable[[Columns], None]]:
     """Give a function that writes rows as a row group each; the file is whole when this ends.
 
     Args:
-        columns: Of the rows, in order; their meanings stand in the file.
+        columns: Of the rows, in order; their meanings stand in the file. The function takes the
+            rows' values column by column.
         where: A file's place, or a stream that can be written to.
     """
     _do_without_pandas()
@@ -130,10 +132,10 @@ def parquet_writer(
     )
     with pq.ParquetWriter(where, schema, compression="zstd") as writer:
 
-        def write(batch: list[Row]) -> None:
+        def write(batch: Columns) -> None:
             arrays = [
                 pa.array(values, type=field.type)
-                for values, field in zip(zip(*batch, strict=True), schema, strict=True)
+                for values, field in zip(batch, schema, strict=True)
             ]
             writer.write_batch(pa.record_batch(arrays, schema=schema))
 

@@ -47,6 +47,7 @@ ENVIRONMENTS = 4
 PUBLISH_RESULT = "annotation_site.review.services.publish_result"
 PUBLISH_TRIAL = "annotation_site.review.services.publish_trial"
 KEEP_SPACE = "annotation_site.live.services.keep_space"
+KEEP_CONTROLS = "annotation_site.live.controls.keep_controls"
 """By name: what shows results lies above this app."""
 
 
@@ -154,6 +155,7 @@ def _prepare(job: Job, watcher: JobWatcher) -> dict[str, Any]:
     spare = _run_with_budget(job.project, watcher, PRACTICE_CANDIDATES, taken)
     keys = dict(job.project.dataset.images.values_list("row", "pk"))
     _keep_space(round_, run)
+    _keep_controls(round_, run)
     rounds.finish_preparing(
         round=round_,
         tasks=[rounds.PickedTask(image_id=keys[q.row], cluster=q.cluster) for q in queries],
@@ -177,6 +179,20 @@ def _keep_space(round_: Round, run: Run) -> None:
         environments=k_means(environment, n_clusters, seed=config.seed).labels,
         coordinates=np.asarray(space.core)[trained],
         spreading=config.spreading,
+    )
+
+
+def _keep_controls(round_: Round, run: Run) -> None:
+    """Leave heat by random weights for the page of gold, which runs without torch."""
+    found = run.load("control_heat")
+    import_string(KEEP_CONTROLS)(
+        dataset=round_.project.dataset,
+        rows=np.asarray(found.rows),
+        grids={
+            part: [grid_bytes(heat) for heat in np.asarray(getattr(found, part))]
+            for part in ("head", "network")
+        },
+        side=int(found.network.shape[1]),
     )
 
 

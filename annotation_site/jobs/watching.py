@@ -58,6 +58,7 @@ _WORDS = {
     "manifest": "Freezing the manifest",
     "classifier": "Preparing the classifier",
     "extraction": "Computing where the classifier looks",
+    "control_heat": "Looking with random weights, for gold",
     "space": "Building the attention space",
     "budget": "Measuring consistency against the number of images",
     "queries": "Picking the images to ask about",

@@ -6,7 +6,7 @@ from django.db.models import Max, Sum
 from django.utils.module_loading import import_string
 
 from annotation_site.annotation.models import Arm, Round, RoundState
-from annotation_site.live import services
+from annotation_site.live import claims
 from annotation_site.live.models import LiveSpace
 from annotation_site.quality.columns import stamp_of
 
@@ -28,7 +28,7 @@ def send_due() -> int:
     open_ones = LiveSpace.objects.filter(round__state=RoundState.OPEN, round__arm=Arm.ATTENTION)
     for live in open_ones.select_related("round").annotate(last=Max("round__snapshots__n_answers")):
         n_new = stamp_of(live.round)[0] - (live.last or 0)
-        if n_new >= batch_size(live.round) and services.claim(live=live):
+        if n_new >= batch_size(live.round) and claims.claim(live=live):
             import_string(REFRESH).enqueue(live.round_id)
             sent += 1
     return sent

@@ -1,4 +1,4 @@
-"""Gold tasks made of stored attention maps: heat that is wrong on purpose.
+"""Gold tasks of heat that is wrong on purpose: made of stored maps, or found with random weights.
 
 A candidate depends on the round's seed and its image alone, so that what a lead saw is what is
 added. The lead looks at each first: heat of another image may happen to lie on the object.
@@ -22,11 +22,15 @@ from annotation_site.annotation.models import (
     TaskRole,
     Variant,
 )
+from annotation_site.live.controls import controls_of, images_with_controls
+from annotation_site.live.models import ControlHeat
 from annotation_site.projects.models import Image
 from annotation_site.web.refusals import Refused
 from engine.randomness import generator
 
-KINDS = (Variant.OTHER_HEAT, Variant.INVERTED, Variant.RANDOM_WEIGHTS)
+MADE = (Variant.OTHER_HEAT, Variant.INVERTED)
+"""Kinds that are made of stored maps, here."""
+KINDS = (*MADE, Variant.RANDOM_WEIGHTS)
 N_CANDIDATES = 6
 N_DONORS = 12
 _BEFORE_OPENING = (RoundState.READY,)
@@ -46,19 +50,6 @@ def least_alike(grid: Grid, others: Sequence[Grid]) -> int:
     """
     own = _shares(grid)
     return int(np.argmin([np.minimum(own, _shares(other)).sum() for other in others]))
-
-
-def randomly_weighted(others: Sequence[Grid], rng: np.random.Generator) -> Grid:
-    """Mix maps with random weights of either sign and keep what is positive, as a CAM would.
-
-    The control of the reference would be maps of a network whose weights are random. Those need
-    torch and the pictures, and gold is made in a web process, which has neither: so the last
-    layer's weights alone are random here, over maps of the classifier itself. Such heat is smooth
-    and as broad as real heat, which makes it the harder control of the two.
-    """
-    weights = rng.normal(size=len(others))
-    mixed = np.tensordot(weights, np.stack(others).astype(np.float64), axes=1)
-    return _stretched(np.maximum(mixed if mixed.max() > 0 else -mixed, 0.0))
 
 
 def _shares(grid: Grid) -> np.ndarray:
@@ -83,6 +74,7 @@ class Candidate:
         heat: Row by row.
         side: Of the heat.
         expected: The right answer, which the lead confirms or changes.
+        part: Of random weights: which were random, in words; empty of other kinds.
     """
 
     image: Image
@@ -90,6 +82,7 @@ class Candidate:
     heat: bytes
     side: int
     expected: str
+    part: str = ""
 
     @property
     def name(self) -> str:
@@ -98,11 +91,18 @@ class Candidate:
 
 
 def candidates(round_: Round) -> list[Candidate]:
-    """Make candidates of every kind from training images that the round does not ask about."""
+    """Make candidates of every kind from training images that the round does not ask about.
+
+    Heat by random weights is what the round's job found (`controls`); the other kinds are made here,
+    of images that have none.
+    """
     rng = generator(round_.seed, f"gold of round {round_.number}")
     taken = set(round_.tasks.values_list("image_id", flat=True)) | set(
         round_.practice_items.values_list("image_id", flat=True)
     )
+    dataset = round_.project.dataset
+    controls = [_control(found) for found in controls_of(dataset, without=taken, most=N_CANDIDATES)]
+    taken |= images_with_controls(dataset)
     keys = [
         key
         for key in Image.objects.filter(
@@ -112,23 +112,29 @@ def candidates(round_: Round) -> list[Candidate]:
         .values_list("pk", flat=True)
         if key not in taken
     ]
-    wanted = min(len(keys), N_CANDIDATES * len(KINDS) + N_DONORS)
+    wanted = min(len(keys), N_CANDIDATES * len(MADE) + N_DONORS)
     drawn = [keys[i] for i in rng.permutation(len(keys))[:wanted].tolist()]
     images = Image.objects.select_related("dataset").in_bulk(drawn)
     ordered = [images[key] for key in drawn]
     donors, bases = ordered[:N_DONORS], ordered[N_DONORS:]
     if len(donors) < 2:
-        return []
-    return [
-        made
-        for number, image in enumerate(bases)
-        if (made := _candidate(image, KINDS[number % len(KINDS)], donors, round_)) is not None
-    ]
+        return controls
+    made = (_candidate(image, MADE[n % len(MADE)], donors) for n, image in enumerate(bases))
+    return [*(each for each in made if each is not None), *controls]
 
 
-def _candidate(
-    image: Image, kind: Variant, donors: Sequence[Image], round_: Round
-) -> Candidate | None:
+def _control(found: ControlHeat) -> Candidate:
+    return Candidate(
+        image=found.image,
+        kind=Variant.RANDOM_WEIGHTS,
+        heat=bytes(found.heat),
+        side=found.side,
+        expected=AnswerChoice.NO.value,
+        part=found.get_part_display(),
+    )
+
+
+def _candidate(image: Image, kind: Variant, donors: Sequence[Image]) -> Candidate | None:
     """Make one candidate; None where nothing would be seen of its heat."""
     grid = _grid(image)
     fitting = [_grid(donor) for donor in donors if donor.grid_side == image.grid_side]
@@ -136,8 +142,6 @@ def _candidate(
         heat = fitting[least_alike(grid, fitting)]
     elif kind == Variant.INVERTED:
         heat = inverted(grid)
-    elif kind == Variant.RANDOM_WEIGHTS and len(fitting) > 1:
-        heat = randomly_weighted(fitting, generator(round_.seed, f"random weights {image.row}"))
     else:
         return None
     if not heat.any():

@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import Q
 
 from annotation_site.annotation.models import Round
+from annotation_site.projects.models import Image
 
 
 class LiveSpace(models.Model):
@@ -122,3 +123,29 @@ class SteeringStep(models.Model):
 
     def __str__(self) -> str:
         return f"{self.n_raised} up, {self.n_lowered} down in {self.steering.round}"
+
+
+class Part(models.TextChoices):
+    """Which weights of a classifier were made random."""
+
+    HEAD = "head", "last layer"
+    NETWORK = "network", "whole network"
+
+
+class ControlHeat(models.Model):
+    """Where a classifier with random weights looks in an image, as a job of the round found it."""
+
+    image = models.ForeignKey(Image, on_delete=models.CASCADE, related_name="control_heat")
+    part = models.CharField(max_length=8, choices=Part)
+    heat = models.BinaryField(help_text="row by row, hottest cell 255")
+    side = models.PositiveSmallIntegerField(help_text="of the heat")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["image", "part"], name="control_heat_once"),
+            models.CheckConstraint(condition=Q(part__in=Part.values), name="control_heat_part"),
+        ]
+        ordering = ["image", "part"]
+
+    def __str__(self) -> str:
+        return f"random weights ({self.part}) over {self.image}"

@@ -3,13 +3,10 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import numpy as np
 from django.db import transaction
-from django.db.models import Q
-from django.utils import timezone
 from jaxtyping import Bool, Float, Int
 
 from annotation_site.accounts.models import User
@@ -30,7 +27,6 @@ DESERVES = 1.0
 N_WORTHIEST = 8
 SMALL = 20_000
 """A snapshot of so many images may be made while a lead waits."""
-_PATIENCE = timedelta(minutes=2)
 
 
 def keep_space(
@@ -323,15 +319,3 @@ def changed_since(seen: Snapshot, now: Snapshot) -> int | None:
     if seen.n_images != now.n_images:
         return None
     return n_changed(seen, unpacked(now.sides, now.n_images))
-
-
-def claim(*, live: LiveSpace) -> bool:
-    """Take it on oneself to ask a worker for a snapshot; False where somebody just did."""
-    now = timezone.now()
-    free = Q(asked_at=None) | Q(asked_at__lt=now - _PATIENCE)
-    return bool(LiveSpace.objects.filter(free, pk=live.pk).update(asked_at=now))
-
-
-def unclaim(*, round: Round) -> None:  # noqa: A002
-    """Let the next snapshot be asked for."""
-    LiveSpace.objects.filter(round=round).update(asked_at=None)

@@ -3,7 +3,7 @@
 from django_tasks import task
 
 from annotation_site.annotation.models import Round, RoundState
-from annotation_site.live import services, steering
+from annotation_site.live import claims, services, steering
 from annotation_site.web.refusals import Refused
 
 
@@ -23,4 +23,4 @@ def refresh(round_id: int) -> None:
     except Refused:
         return
     finally:
-        services.unclaim(round=round_)
+        claims.unclaim(round=round_)

@@ -14,7 +14,8 @@ from django.views.decorators.http import require_POST, require_safe
 from annotation_site.accounts.requests import SignedInRequest
 from annotation_site.annotation.models import Arm, Round, RoundState, Task, TaskRole, Variant
 from annotation_site.jobs.services import live_workers
-from annotation_site.live import charts, chores, gold, services, steering, twins
+from annotation_site.live import charts, chores, claims, gold, services, steering, twins
+from annotation_site.live.controls import images_with_controls
 from annotation_site.live.forms import SteeringForm
 from annotation_site.live.models import LiveSpace, Snapshot
 from annotation_site.live.stopping import suggest
@@ -31,7 +32,7 @@ N_HISTORY = 12
 GOLD_WORDS = {
     Variant.OTHER_HEAT: "Heat of another image, the least alike of twelve. The answer should be no.",
     Variant.INVERTED: "Heat turned inside out. The answer should be no.",
-    Variant.RANDOM_WEIGHTS: "Other images' heat mixed with random weights. The answer should be no.",
+    Variant.RANDOM_WEIGHTS: "Where the classifier looks once its weights are random. The answer should be no.",
 }
 
 
@@ -145,7 +146,7 @@ def refresh(request: SignedInRequest, public_id: str) -> HttpResponse:
     live = LiveSpace.objects.filter(round=round_).first()
     try:
         if live is not None and live.n_images > services.SMALL:
-            if services.claim(live=live):
+            if claims.claim(live=live):
                 import_string(chores.REFRESH).enqueue(round_.pk)
             messages.success(request, "A worker takes a snapshot; it appears here by itself.")
         elif services.take_snapshot(round=round_) is None:
@@ -204,6 +205,7 @@ def gold_page(request: SignedInRequest, public_id: str) -> HttpResponse:
         "is_ready": is_ready,
         "tab": "gold",
         "there": there.order_by("position"),
+        "has_controls": bool(images_with_controls(round_.project.dataset)),
         "n_twins": twins.of_round(round_).count(),
         "n_queries": round_.tasks.asked().count(),
         "most_twins": twins.MOST_TWINS,

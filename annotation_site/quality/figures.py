@@ -9,7 +9,7 @@ from annotation_site.annotation.models import Round
 from annotation_site.quality.columns import CHECK, QUERY, REPEAT, Answers, answers_of, stamp_of
 from annotation_site.quality.ledger import Standing, head_of, standing_at
 from annotation_site.quality.memory import MOST_ROUNDS, Memory
-from annotation_site.quality.rules import gold_of
+from annotation_site.quality.rules import Rules, gold_of
 from engine.labeling.agreement import (
     CrowdInterval,
     Informedness,
@@ -120,6 +120,7 @@ class Study:
         standing: What is left out at the version that is looked at.
         collected: All current answers.
         answers: Those that count.
+        under: Limits that decided what counts in the ledger's stead (see `whatif`); None: none did.
     """
 
     round: Round
@@ -127,11 +128,12 @@ class Study:
     standing: Standing
     collected: Answers
     answers: Answers
+    under: Rules | None = None
 
     @property
     def stamp(self) -> tuple[object, ...]:
         """What everything worked out from the study rests on."""
-        return (*self.collected.stamp, self.standing.version)
+        return (*self.collected.stamp, self.under or self.standing.version)
 
 
 def study_of(round_: Round, version: int | None = None, *, head: int | None = None) -> Study:

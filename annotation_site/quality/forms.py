@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 
 from annotation_site.quality.rules import LIMITS, WORDS, Rules
+from annotation_site.quality.whatif import STEPS
 
 
 class ReasonForm(forms.Form):
@@ -17,10 +18,10 @@ class ReasonForm(forms.Form):
     )
 
 
-class RulesForm(forms.Form):
-    """The limits of the rules, and why they change."""
+class LimitsForm(forms.Form):
+    """The limits of the rules."""
 
-    def __init__(self, *args: Any, needs_reason: bool, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name, (low, high) in LIMITS.items():
             whole = isinstance(getattr(Rules(), name), int)
@@ -35,6 +36,27 @@ class RulesForm(forms.Form):
                     label=WORDS[name], min_value=low, max_value=high, widget=widget
                 )
             )
+
+    def limits(self) -> dict[str, float]:
+        """Give the limits of a valid form."""
+        return {name: self.cleaned_data[name] for name in LIMITS}
+
+
+class WhatIfForm(LimitsForm):
+    """Limits to try, and the one to move along."""
+
+    along = forms.ChoiceField(
+        label="Move along",
+        choices=[(name, WORDS[name]) for name in STEPS],
+        widget=forms.Select(attrs={"class": "input"}),
+    )
+
+
+class RulesForm(LimitsForm):
+    """The limits of the rules, and why they change."""
+
+    def __init__(self, *args: Any, needs_reason: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         self.fields["reason"] = forms.CharField(
             label="Why they change",
             max_length=300,
@@ -44,10 +66,6 @@ class RulesForm(forms.Form):
             else "",
             widget=forms.TextInput(attrs={"class": "input", "autocomplete": "off"}),
         )
-
-    def limits(self) -> dict[str, float]:
-        """Give the limits of a valid form."""
-        return {name: self.cleaned_data[name] for name in LIMITS}
 
 
 class LookForm(forms.Form):

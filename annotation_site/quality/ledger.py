@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Max, OuterRef, Q, Subquery
+from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 
 from annotation_site.accounts.models import User
 from annotation_site.annotation.models import Response, ResponseQuerySet, Round, RoundState, Sitting
@@ -207,18 +207,21 @@ def counted(
     until = Q()
     for round_key, version in (versions or {}).items():
         until &= ~Q(entry__round=round_key) | Q(entry__version__lte=version)
-    subjects = LedgerSubject.objects.filter(until).order_by("-entry__version")
-    of_answer = subjects.filter(response=OuterRef("pk"))
-    of_sitting = subjects.filter(sitting=OuterRef("assignment__sitting"))
-    judged = responses.annotate(
-        answer_action=Subquery(of_answer.values("entry__action")[:1]),
-        sitting_action=Subquery(of_sitting.values("entry__action")[:1]),
+    # Two lists that rest on no row, so that a database reads each once; looked up row by row they
+    # cost PostgreSQL minutes over 200,000 answers, for it takes nearly all of them to be left out.
+    return responses.filter(
+        ~Q(pk__in=_left_out("response", until)),
+        ~Q(assignment__sitting__in=_left_out("sitting", until)),
     )
-    stays = [
-        Q(**{f"{name}__isnull": True}) | Q(**{name: Action.REINSTATE})
-        for name in ("answer_action", "sitting_action")
-    ]
-    return judged.filter(*stays)
+
+
+def _left_out(kind: str, until: Q) -> "QuerySet[LedgerSubject, int]":
+    """Give the keys of the subjects of a kind whose last entry leaves them out."""
+    later = LedgerSubject.objects.filter(
+        until, **{kind: OuterRef(kind)}, entry__version__gt=OuterRef("entry__version")
+    )
+    last = LedgerSubject.objects.filter(until, ~Exists(later), **{f"{kind}__isnull": False})
+    return last.filter(entry__action=Action.EXCLUDE).values_list(kind, flat=True)
 
 
 def versions_of(round_or_rounds: Collection[Round]) -> dict[int, int]:

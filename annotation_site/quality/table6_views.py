@@ -1,4 +1,6 @@
-"""Table 6 as a page, as CSV and as LaTeX."""
+"""Table 6 as a page, as CSV and as LaTeX, and what it would be under other limits."""
+
+from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
@@ -8,12 +10,15 @@ from django.views.decorators.http import require_safe
 
 from annotation_site.accounts.requests import SignedInRequest
 from annotation_site.annotation.models import Arm, Round
-from annotation_site.quality import table6_text
+from annotation_site.quality import table6_text, whatif
 from annotation_site.quality.figures import Study, study_of
+from annotation_site.quality.forms import WhatIfForm
 from annotation_site.quality.ledger import head_of
 from annotation_site.quality.reading import Reading, reading_of
 from annotation_site.quality.rulebook import rules_of
+from annotation_site.quality.rules import WORDS, Rules
 from annotation_site.quality.table6 import SixNumbers, partner_of, six_numbers
+from annotation_site.quality.whatif import COLLECTED
 
 
 @login_required
@@ -74,9 +79,47 @@ def tables_of(reading: Reading, partner: Round | None) -> tuple[SixNumbers, ...]
     now: dict[str, Study] = {reading.round.arm: study_of(reading.round, reading.version)}
     if partner is not None:
         now[partner.arm] = study_of(partner, head_of(partner))
-    pair = now.get(Arm.ATTENTION.value), now.get(Arm.SPURIOUSNESS.value)
-    raw = tuple(None if study is None else study_of(study.round, 0) for study in pair)
-    collected = six_numbers("As collected", (raw[0], raw[1]))
+    collected = six_numbers(COLLECTED, _collected(reading.round, partner))
     if not any(study.standing.version for study in now.values()):
         return (collected,)
+    pair = now.get(Arm.ATTENTION.value), now.get(Arm.SPURIOUSNESS.value)
     return collected, six_numbers("After exclusion", pair)
+
+
+def _collected(round_: Round, partner: Round | None) -> tuple[Study | None, Study | None]:
+    """Give both arms as collected, the one about attention first."""
+    arms = {each.arm: study_of(each, 0) for each in (round_, partner) if each is not None}
+    return arms.get(Arm.ATTENTION.value), arms.get(Arm.SPURIOUSNESS.value)
+
+
+@login_required
+@require_safe
+@never_cache
+def what_if(request: SignedInRequest, public_id: str) -> HttpResponse:
+    """Show what table 6 would be under other limits; the address holds them, nothing is kept."""
+    reading = reading_of(request, public_id)
+    rule_set, settled = rules_of(reading.round)
+    said = settled.as_json() | {"along": "informedness"}
+    form = WhatIfForm(said | request.GET.dict())
+    context: dict[str, Any] = {
+        "project": reading.round.project,
+        "round": reading.round,
+        "is_lead": reading.is_lead,
+        "rule_set": rule_set,
+        "form": form,
+        "tab": "table6",
+    }
+    if not form.is_valid():
+        return render(request, "quality/what_if.html", context, status=422)
+    tried, along = Rules.of(form.limits()), form.cleaned_data["along"]
+    study, partner = study_of(reading.round), partner_of(reading.round)
+    context |= {
+        "partner": partner,
+        "is_settled": tried == settled,
+        "is_empty": not len(study.collected),
+        "tables": whatif.tables_under(_collected(reading.round, partner), tried),
+        "leavers": whatif.leavers(study, tried),
+        "along": WORDS[along],
+        "strip": whatif.strip(study, tried, along),
+    }
+    return render(request, "quality/what_if.html", context)

@@ -31,6 +31,7 @@ urlpatterns = [
     path(f"{_ROUND}ledger/", ledger_views.ledger_page, name="ledger"),
     path(f"{_ROUND}ledger/<int:version>/take-back/", ledger_views.take_back, name="take_back"),
     path(f"{_ROUND}table-6/", table6_views.table6, name="table6"),
+    path(f"{_ROUND}table-6/what-if/", table6_views.what_if, name="what_if"),
     path(f"{_ROUND}table-6.csv", table6_views.table6_csv, name="table6_csv"),
     path(f"{_ROUND}table-6.tex", table6_views.table6_tex, name="table6_tex"),
 ]

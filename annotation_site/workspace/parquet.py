@@ -55,6 +55,6 @@ def as_parquet(columns: Sequence[Column], rows: Iterator[Row]) -> Iterator[bytes
     pieces = _Pieces()
     with parquet_writer(columns, pieces) as write:
         while batch := list(islice(rows, BATCH)):
-            write(batch)
+            write(list(zip(*batch, strict=True)))
             yield pieces.taken()
     yield pieces.taken()

@@ -48,6 +48,7 @@ _FACTS: Mapping[str, Any] = {
         "dead_true": _share(e.dead_true),
         "dead_predicted": _share(e.dead_predicted),
     },
+    "control_heat": lambda c: {"images": len(c.rows)},
     "space": lambda s: {
         "images": len(s.rows),
         "method": s.method,

@@ -55,6 +55,7 @@ STAGES = {
     "manifest": "Read and check the data set.",
     "classifier": "Load or train the classifier under study.",
     "extraction": "Compute where the classifier looks, for every image, in one pass.",
+    "control_heat": "Look at a few images with random weights, for gold.",
     "space": "Build the attention space.",
     "budget": "Propose how many images to ask about, and price it.",
     "queries": "Pick the images to ask about.",

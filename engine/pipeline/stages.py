@@ -28,6 +28,7 @@ from engine.models.checkpoints import load_classifier, save_classifier
 from engine.models.classifier import Classifier
 from engine.pipeline.choosing import rule_stages
 from engine.pipeline.config import PipelineConfig
+from engine.pipeline.controls import control_stage
 from engine.pipeline.curating import curation_stages
 from engine.pipeline.executors import Executor, LocalExecutor
 from engine.pipeline.mapping import stream_extraction
@@ -86,6 +87,7 @@ def build_stages(
         _manifest(config, digest, read),
         _classifier(config, where),
         _extraction(config, where),
+        control_stage(config),
         _space(config),
         _budget(config),
         *(_queries(config, asked, pool) for pool in POOLS),

@@ -21,6 +21,7 @@ from annotation_site.jobs import rounds, runner, services
 from annotation_site.jobs.models import Job, JobKind, JobState
 from annotation_site.jobs.registration import register
 from annotation_site.jobs.watching import JobWatcher
+from annotation_site.live.models import ControlHeat
 from annotation_site.projects.models import Project
 from annotation_site.review.services import try_model
 from engine.data.synthetic import build_shapes
@@ -80,6 +81,8 @@ def _open(project: Project, mira: User, *, budget: int) -> Round:
         chosen_by=mira,
     )
     _run(job)
+    found = ControlHeat.objects.filter(image__dataset=project.dataset, image__split="train")
+    assert set(found.values_list("part", flat=True)) == {"head", "network"}
     round_.refresh_from_db()
     items = list(round_.practice_items.all())[:3]
     states.confirm_practice(round=round_, chosen={item.pk: ("yes", "") for item in items})

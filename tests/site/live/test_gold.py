@@ -5,7 +5,8 @@ import pytest
 
 from annotation_site.annotation import rounds
 from annotation_site.annotation.models import RoundState, Task, TaskRole
-from annotation_site.live import gold
+from annotation_site.live import controls, gold
+from annotation_site.live.models import ControlHeat
 from annotation_site.web.refusals import Refused
 from tests.site import factories
 
@@ -26,18 +27,20 @@ def test_the_least_alike_is_the_one_that_overlaps_least():
     assert gold.least_alike(GRID, [half, same]) == 0
 
 
-def test_random_weights_mix_to_a_map_whose_hottest_cell_is_255():
-    maps = [GRID, GRID[:, ::-1]]
-
-    found = gold.randomly_weighted(maps, np.random.default_rng(1))
-
-    assert found.max() == 255
-    assert found.tolist() == gold.randomly_weighted(maps, np.random.default_rng(1)).tolist()
+def keep(project, rows, *, blank=()):
+    """Keep control heat of some rows, both parts; `blank` ones have nothing to see."""
+    grids = {
+        part: [bytes(4) if row in blank else bytes([255, 0, 0, n]) for row in rows]
+        for n, part in enumerate(("head", "network"), start=1)
+    }
+    return controls.keep_controls(dataset=project.dataset, rows=np.array(rows), grids=grids, side=2)
 
 
 @pytest.fixture
 def round_(project):
-    return factories.make_round(project, n_tasks=1, n_practice=3)
+    made = factories.make_round(project, n_tasks=1, n_practice=3)
+    keep(project, [10, 11, 12])
+    return made
 
 
 def test_candidates_are_the_same_each_time_and_ask_nothing_twice(round_, project):
@@ -106,3 +109,38 @@ def test_too_few_images_make_none(project):
     round_ = factories.make_round(project, state=RoundState.READY, n_tasks=20, n_practice=3)
 
     assert gold.candidates(round_) == []
+
+
+def test_random_weights_are_what_the_job_found_each_image_once_and_parts_in_turn(round_):
+    found = [each for each in gold.candidates(round_) if each.kind == "random_weights"]
+
+    assert [each.image.row for each in found] == [10, 11, 12]
+    assert [each.heat[3] for each in found] == [1, 2, 1]
+    assert [each.part for each in found] == ["last layer", "whole network", "last layer"]
+    others = {each.image.pk for each in gold.candidates(round_)} - {e.image.pk for e in found}
+    assert len(others) + len(found) == len(gold.candidates(round_)), "no image is shown twice"
+
+
+def test_what_a_round_asks_about_is_no_control(round_):
+    taken = round_.tasks.asked().first()
+    keep(round_.project, [taken.image.row, 12])
+
+    found = [each for each in gold.candidates(round_) if each.kind == "random_weights"]
+
+    assert [each.image.row for each in found] == [12]
+
+
+def test_a_next_job_replaces_and_heat_that_nobody_would_see_is_left(project):
+    assert keep(project, [10, 11]) == 4
+    assert keep(project, [11, 12], blank=[12]) == 2
+
+    assert set(ControlHeat.objects.values_list("image__row", flat=True)) == {11}
+
+
+def test_control_heat_becomes_gold(round_):
+    name = next(e.name for e in gold.candidates(round_) if e.kind == "random_weights")
+
+    gold.add(round=round_, chosen={name: "no"}, n_in_sitting=1)
+
+    task = round_.tasks.get(role=TaskRole.GOLD)
+    assert (task.variant, bytes(task.heat)) == ("random_weights", bytes([255, 0, 0, 1]))

@@ -1,10 +1,11 @@
 """The live pages: what they show, to whom, and that reading them changes nothing."""
 
+import numpy as np
 import pytest
 from django.urls import reverse
 
 from annotation_site.annotation.models import Response, RoundState, TaskRole
-from annotation_site.live import gold, services
+from annotation_site.live import controls, gold, services
 from annotation_site.live.models import Look, Snapshot, Steering
 from tests.site import factories
 from tests.site.live.conftest import keep_space
@@ -159,3 +160,22 @@ def test_a_lead_adds_gold_before_opening(project, mira_browser):
     assert "right answer: no" in page
     mira_browser.post(reverse("live:remove_gold", args=[ready.public_id, task.pk]))
     assert not ready.tasks.filter(role=TaskRole.GOLD).exists()
+
+
+def test_a_round_without_heat_by_random_weights_says_so_and_offers_the_way(project, mira_browser):
+    ready = factories.make_round(project, n_tasks=1)
+    address = reverse("live:gold", args=[ready.public_id])
+
+    page = mira_browser.get(address).content.decode()
+    assert "picked before such heat was made" in page
+    assert reverse("annotation:round", args=[ready.public_id]) in page
+
+    controls.keep_controls(
+        dataset=project.dataset,
+        rows=np.array([9]),
+        grids={"network": [bytes([255, 0, 0, 9])]},
+        side=2,
+    )
+    page = mira_browser.get(address).content.decode()
+    assert "random: whole network" in page
+    assert "picked before such heat was made" not in page

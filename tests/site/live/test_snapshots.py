@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from annotation_site.annotation.models import RoundState
-from annotation_site.live import chores, services, storage
+from annotation_site.live import chores, claims, services, storage
 from annotation_site.live.models import LiveSpace, Snapshot
 from annotation_site.live.stopping import suggest
 from annotation_site.quality import ledger
@@ -138,7 +138,7 @@ def test_a_batch_of_answers_asks_a_worker_once(round_, monkeypatch):
     assert chores.send_due() == 1
     assert chores.send_due() == 0, "somebody is at it"
     services.take_snapshot(round=round_)
-    services.unclaim(round=round_)
+    claims.unclaim(round=round_)
     assert chores.send_due() == 0, "nothing new"
     for number in range(10):
         crowds.say(crowds.make_person(round_, f"p{number}"), round_.tasks.first(), "no")

@@ -71,6 +71,7 @@ def test_every_page_in_three_dresses(chromium, live_server, study, client, mira)
         ("rules", []),
         ("ledger", []),
         ("table6", []),
+        ("what_if", []),
         ("person", [hasty.public_id]),
         ("dashboard", []),
     ):

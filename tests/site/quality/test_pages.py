@@ -20,6 +20,7 @@ ROUND_READS = (
     "table6",
     "table6_csv",
     "table6_tex",
+    "what_if",
 )
 LEAD_READS = ("second_look", "looked")
 VERBS = (
@@ -93,7 +94,7 @@ def test_reads_take_no_other_method(name, addresses, mira_browser):
 
 
 def test_a_reviewer_is_shown_no_verb(addresses, rob_browser):
-    for name in ("dashboard", "person", "items", "rules", "ledger", "table6"):
+    for name in ("dashboard", "person", "items", "rules", "ledger", "table6", "what_if"):
         page = rob_browser.get(addresses[name]).content.decode()
         assert page.count('method="post"') == 1, name  # signing out
 
@@ -145,7 +146,7 @@ def test_before_and_after_stand_side_by_side(round_, people, mira, mira_browser)
 
 @pytest.mark.parametrize("odd", ["x", "-1", "99999999", "9999", "1.5", "²"])
 def test_an_odd_version_shows_a_page_all_the_same(odd, round_, mira_browser):
-    for name in ("dashboard", "live", "items", "table6", "table6_csv"):
+    for name in ("dashboard", "live", "items", "table6", "table6_csv", "what_if"):
         address = reverse(f"quality:{name}", args=[round_.public_id])
         assert mira_browser.get(address, {"ledger": odd, "page": odd}).status_code == 200
 

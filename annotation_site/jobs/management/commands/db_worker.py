@@ -3,6 +3,7 @@
 import os
 from typing import Any
 
+from django.core.checks import Tags
 from django.utils.autoreload import DJANGO_AUTORELOAD_ENV
 from django_tasks_db.management.commands.db_worker import Command as QueueCommand
 
@@ -13,6 +14,9 @@ class Command(QueueCommand):
     """Work through the queue; say every five seconds that it lives."""
 
     help = "Run the worker that does the jobs: extraction, queries, retraining."
+    requires_system_checks = (Tags.models,)
+    """Not all of them: those of addresses load every page and the interface, 70 MB that no job needs.
+    `manage.py check --deploy` runs all."""
 
     def handle(self, **options: Any) -> None:
         """Run the queue's own loop while a thread beats beside it."""

@@ -16,8 +16,10 @@ from django.utils.module_loading import import_string
 
 from annotation_site.annotation.models import Round
 from annotation_site.exports.services import ask_for_export
+from annotation_site.jobs.management.commands.db_worker import Command as Worker
 from annotation_site.jobs.models import JobState
 from annotation_site.jobs.tasks import run_job
+from annotation_site.jobs.workers import CHORES
 from annotation_site.rehearsal import databases, server
 
 MOST_SECONDS = 60.0
@@ -31,6 +33,8 @@ class Command(BaseCommand):
     """Fill a database of its own, export from it as a worker does, measure, and clean up."""
 
     help = "Measure seconds and peak memory of exporting a round with many answers."
+    requires_system_checks = Worker.requires_system_checks
+    """As few as a worker runs, or the process that is measured would load every page."""
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Say what may be chosen."""
@@ -101,6 +105,8 @@ class Command(BaseCommand):
 def _export() -> dict[str, Any]:
     """Export in this process just as a worker would, through the queue's own function."""
     export = ask_for_export(round=Round.objects.get(), asked_by=None)
+    for chore in CHORES:
+        import_string(chore)()  # a worker's heart does so before its first job
     before = resource.getrusage(resource.RUSAGE_SELF)
     began = time.monotonic()
     assert export.job is not None  # it was made a moment ago
