@@ -36,6 +36,7 @@ export class Model {
     this.log = payload.log ?? [];
     this.takeFlags(payload);
     this.confusions = null;
+    this.hasMarks = payload.slices.some((slice) => slice.mark);
   }
 
   takeFlags(state) {
@@ -66,6 +67,7 @@ export class Model {
         changes.push({ number: slice.number, before, after, marked });
       }
     }
+    this.hasMarks = this.slices.some((slice) => slice.mark);
     if (state.proposed) this.proposed = state.proposed;
     if (state.log) this.log = state.log;
     this.takeFlags(state);
@@ -80,10 +82,6 @@ export class Model {
 
   get nMarked() {
     return this.slices.filter((slice) => slice.mark).length;
-  }
-
-  get hasMarks() {
-    return this.slices.some((slice) => slice.mark);
   }
 
   className(index) {
@@ -151,7 +149,9 @@ export function titleOf(slice) {
 export const percent = (share, digits = 0) =>
   share === null || share === undefined || Number.isNaN(share) ? "–" : `${(share * 100).toFixed(digits)} %`;
 
-export const count = (number) => number.toLocaleString("en-GB");
+const NUMBERS = new Intl.NumberFormat("en-GB");
+
+export const count = (number) => NUMBERS.format(number);
 
 export const images = (number) => `${count(number)} image${number === 1 ? "" : "s"}`;
 
