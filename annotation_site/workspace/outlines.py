@@ -11,6 +11,10 @@ from engine.slicing.slice_set import SliceSet
 
 ASPECT = 1.5
 """Width of the Even layout where its height is 1."""
+CENTRAL = 0.995
+"""Share of images that a view of the points fits, where the others lie far away."""
+_FAR = 0.85
+"""They lie far away where the central ones take less than this share of the longer side."""
 _DIGITS = 4
 
 
@@ -69,6 +73,29 @@ def outlines_of(slices: SliceSet, coordinates: np.ndarray) -> Outlines:
         tiles=[_rounded(tile / np.array([ASPECT, 1.0])) for tile in tiles],
         middles=[_rounded(one.label) for one in shapes],
     )
+
+
+def central_bounds(coordinates: np.ndarray) -> dict[str, Any]:
+    """Say where nearly all images lie, so that a few far ones do not make the others tiny.
+
+    Args:
+        coordinates: As plotted, of at least one image.
+
+    Returns:
+        A JSON value: the least x and y and the greatest x and y of the `CENTRAL` share of images
+        nearest the median, and how many lie outside; all of them where none is far away.
+    """
+    middle = np.median(coordinates, axis=0)
+    away = np.abs(coordinates - middle).max(axis=1)
+    near = coordinates[away <= np.quantile(away, CENTRAL)]
+    low, high = near.min(axis=0), near.max(axis=0)
+    if float((high - low).max()) >= _FAR * float(np.ptp(coordinates, axis=0).max()):
+        low, high = coordinates.min(axis=0), coordinates.max(axis=0)
+    inside = ((coordinates >= low) & (coordinates <= high)).all(axis=1)
+    return {
+        "bounds": _rounded(np.concatenate([low, high])),
+        "outside": int((~inside).sum()),
+    }
 
 
 def _shape(shape: SliceShape) -> dict[str, Any]:

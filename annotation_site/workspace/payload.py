@@ -20,7 +20,7 @@ from annotation_site.workspace.marking import (
     scores_of,
 )
 from annotation_site.workspace.models import IMAGE_MARK_KINDS, Event, SliceMark, Workspace
-from annotation_site.workspace.outlines import ASPECT
+from annotation_site.workspace.outlines import ASPECT, central_bounds
 from annotation_site.workspace.versions import Version, version_of
 from engine.slicing.confusion import Cell, top_confusions
 from engine.slicing.slice_set import SliceSet
@@ -149,6 +149,7 @@ def _fixed_part(workspace: Workspace, version: Version) -> dict[str, Any]:
         "n": len(images),
         "classes": images.class_names,
         "bounds": outlines.bounds,
+        "fit": central_bounds(images.coordinates),
         "even_aspect": ASPECT,
         "curve": facts["curve"],
         "threshold": facts["threshold"],

@@ -32,6 +32,7 @@ from engine.slicing.slice_set import (
     change_from_json,
     change_to_json,
     first_set,
+    unchanged,
 )
 
 FOLDER = "workspaces/versions"
@@ -171,7 +172,7 @@ def complete(images: SlicedImages, slices: SliceSet, before: Version | None = No
     Args:
         images: What was found.
         slices: The set.
-        before: A version whose unchanged slices need not be summed again.
+        before: A version whose unchanged slices need not be worked out again.
     """
     key = _digest(images, slices)
     path = Path(settings.MEDIA_ROOT) / FOLDER / f"{key}.npz"
@@ -179,9 +180,14 @@ def complete(images: SlicedImages, slices: SliceSet, before: Version | None = No
         figures, moments, outlines, marking = _read(path, slices)
     else:
         moments = _moments(images, slices, before)
-        figures = _figures(images, slices, moments)
+        figures = _figures(images, slices, moments, before)
         outlines = outlines_of(slices, images.coordinates)
-        marking = marking_map(slices, images.coordinates, images.predicted.astype(np.int64))
+        marking = marking_map(
+            slices,
+            images.coordinates,
+            images.predicted.astype(np.int64),
+            before=(before.slices, before.marking) if before else None,
+        )
         _write(path, figures, moments, outlines, marking)
     return Version(
         images=images,
@@ -204,22 +210,13 @@ def _moments(images: SlicedImages, slices: SliceSet, before: Version | None) -> 
     """Sum vectors, of those slices alone that `before` does not have as they are."""
     if before is None:
         return slice_moments(slices, images.vectors)
-    old_sizes = dict(zip(before.slices.numbers, before.slices.sizes().tolist(), strict=True))
-    sizes = slices.sizes()
-    # a slice never gains images under its number, so one of the same size is the same
-    fresh = np.array(
-        [
-            old_sizes.get(number) != size
-            for number, size in zip(slices.numbers, sizes.tolist(), strict=True)
-        ]
-    )
+    there, here = unchanged(before.slices, slices)
+    fresh = np.ones(len(slices), dtype=bool)
+    fresh[here] = False
     sums = np.zeros((len(slices), images.vectors.shape[1]))
     directions = np.zeros_like(sums)
-    place = {number: at for at, number in enumerate(before.slices.numbers)}
-    for at, number in enumerate(slices.numbers):
-        if not fresh[at]:
-            sums[at] = before.moments.sums[place[number]]
-            directions[at] = before.moments.directions[place[number]]
+    sums[here] = before.moments.sums[there]
+    directions[here] = before.moments.directions[there]
     changed = np.flatnonzero(fresh[slices.index()])
     if len(changed):
         part = first_set(
@@ -228,25 +225,35 @@ def _moments(images: SlicedImages, slices: SliceSet, before: Version | None) -> 
         )
         summed = slice_moments(part, images.vectors[changed])
         sums[fresh], directions[fresh] = summed.sums, summed.directions
-    return SliceMoments(numbers=slices.numbers, sums=sums, directions=directions, sizes=sizes)
+    return SliceMoments(
+        numbers=slices.numbers, sums=sums, directions=directions, sizes=slices.sizes()
+    )
 
 
-def _figures(images: SlicedImages, slices: SliceSet, moments: SliceMoments) -> Figures:
+def _figures(
+    images: SlicedImages, slices: SliceSet, moments: SliceMoments, before: Version | None
+) -> Figures:
     index, sizes, k = slices.index(), slices.sizes(), len(slices)
     is_wrong = images.predicted != images.labels
     errors = np.bincount(index, is_wrong, k)
-    order = np.argsort(index, kind="stable")
-    parts = np.split(order, np.cumsum(sizes)[:-1])
     typical = np.full((k, TYPICAL), -1, dtype=np.int32)
     predicted = np.full(k, -1, dtype=np.int32)
-    keys = []
-    for at, members in enumerate(parts):
+    keys = [""] * k
+    if before is not None:
+        there, here = unchanged(before.slices, slices)
+        typical[here] = before.figures.typical[there]
+        predicted[here] = before.figures.predicted[there]
+        for place, at in zip(there.tolist(), here.tolist(), strict=True):
+            keys[at] = before.figures.keys[place]
+    for at, members in enumerate(slices.parts):
+        if keys[at]:
+            continue
         nearest = members[np.argsort(-similarity(images, members, moments.sums[at]))][:TYPICAL]
         typical[at, : len(nearest)] = nearest
         counts = np.bincount(images.predicted[members])
         if counts.max() >= 0.95 * len(members):
             predicted[at] = counts.argmax()
-        keys.append(members_key(images, members))
+        keys[at] = members_key(images, members)
     return Figures(
         accuracy=1.0 - errors / sizes,
         confidence=np.bincount(index, images.confidence.astype(np.float64), k) / sizes,

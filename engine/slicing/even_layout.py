@@ -123,6 +123,8 @@ def _owners(
 
     A seed raised to the height sqrt(greatest power - its power) has that as its squared distance.
     """
+    if np.ptp(powers) == 0:
+        return np.asarray(cKDTree(seeds).query(samples)[1], dtype=np.int64)
     height = np.sqrt(powers.max() - powers)[:, None]
     _, owner = cKDTree(np.concatenate([seeds, height], axis=1)).query(
         np.pad(samples, ((0, 0), (0, 1)))

@@ -168,11 +168,19 @@ def slice_shapes(
     if len(coordinates) != len(slices.rows):
         raise MisalignedRows(f"{len(coordinates)} coordinates for {len(slices.rows)} images")
     exact = coordinates.astype(np.float64)
-    kept = {number: _central(slices.members(number), exact, chosen) for number in slices.numbers}
-    pieces = [_piece(number, kept[number], exact) for number in slices.numbers]
+    pieces = [
+        _piece(number, _central(members, exact, chosen), exact)
+        for number, members in zip(slices.numbers, slices.parts, strict=True)
+    ]
     pieces = _apart(pieces, exact, chosen.most_pieces)
     room = chosen.disc * float(np.ptp(exact, axis=0).max(initial=0.0))
-    return tuple(_shape(number, pieces, slices.members(number), room) for number in slices.numbers)
+    own: dict[int, list[_Piece]] = {number: [] for number in slices.numbers}
+    for piece in pieces:
+        own[piece.owner].append(piece)
+    return tuple(
+        _shape(number, own[number], pieces, int(size), room)
+        for number, size in zip(slices.numbers, slices.sizes(), strict=True)
+    )
 
 
 def _central(
@@ -262,19 +270,16 @@ def _overlap(first: _Piece, second: _Piece) -> bool:
 
 
 def _shape(
-    number: int, pieces: Sequence[_Piece], members: Int[np.ndarray, " s"], room: float
+    number: int, own: Sequence[_Piece], pieces: Sequence[_Piece], size: int, room: float
 ) -> SliceShape:
-    own = [piece for piece in pieces if piece.owner == number]
-    others = [piece.corners for piece in pieces if piece.owner != number]
     hulls = sorted((p.corners for p in own if not p.is_flat), key=area, reverse=True)
-    discs = tuple(
-        Disc(centre=place, radius=_radius(place, others, room))
-        for place in (piece.corners[0] for piece in own if piece.is_flat)
-    )
+    places = [piece.corners[0] for piece in own if piece.is_flat]
+    others = [piece.corners for piece in pieces if places and piece.owner != number]
+    discs = tuple(Disc(centre=place, radius=_radius(place, others, room)) for place in places)
     drawn = sum(len(piece.members) for piece in own)
     label = hulls[0].mean(axis=0) if hulls else discs[0].centre
     return SliceShape(
-        number=number, hulls=tuple(hulls), discs=discs, label=label, trimmed=len(members) - drawn
+        number=number, hulls=tuple(hulls), discs=discs, label=label, trimmed=size - drawn
     )
 
 

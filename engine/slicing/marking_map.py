@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from scipy.spatial.distance import cdist
 
 from engine.attention.presets import check_option, check_range
 from engine.errors import InvalidInput, MisalignedRows
 from engine.slicing.kernel import covariance_of
-from engine.slicing.slice_set import SliceSet, halves
+from engine.slicing.slice_set import SliceSet, halves, unchanged
 
 CLASS_RULES = ("auto", "together", "apart")
 
@@ -70,6 +70,8 @@ def marking_map(
     coordinates: Float[np.ndarray, "m 2"],
     predicted: Int[np.ndarray, " m"],
     config: PropagationConfig | None = None,
+    *,
+    before: tuple[SliceSet, MarkingMap] | None = None,
 ) -> MarkingMap:
     """Prepare a slice set for spreading.
 
@@ -78,6 +80,8 @@ def marking_map(
         coordinates: As plotted, of the set's images, finite.
         predicted: Their predicted classes, from 0.
         config: How marks spread; the defaults if left out.
+        before: An earlier version of the set and its map, made of the same coordinates and
+            predictions; what it says of slices that are unchanged is taken over.
 
     Returns:
         The map; only its slices matter, not their order.
@@ -97,30 +101,73 @@ def marking_map(
     origin, scale = _frame(coordinates)
     points = (coordinates.astype(np.float64) - origin) / scale
     classes = classes_for(predicted, chosen)
-    found: list[tuple[np.ndarray, int, int, float]] = []
-    index, sizes = slices.index(), slices.sizes()
-    order = np.lexsort((classes, index))
-    key = index[order] * (int(classes.max(initial=0)) + 1) + classes[order]
-    for part in np.split(order, np.flatnonzero(np.diff(key)) + 1):
-        owner, label = int(index[part[0]]), int(classes[part[0]])
-        found += [
-            (middle, owner, label, n / int(sizes[owner]))
-            for middle, n in _centres(points[part], chosen.centres)
-        ]
-    centres = np.array([middle for middle, *_ in found]).reshape(-1, 2)
-    owners = np.array([owner for _, owner, *_ in found], dtype=np.int64)
-    labels = np.array([label for *_, label, _ in found], dtype=np.int64)
-    weights = np.array([weight for *_, weight in found], dtype=np.float64)
+    known = _known(slices, before, chosen)
+    made = [
+        known.centres[at] if at in known.centres else _stand_ins(points, classes, part, chosen)
+        for at, part in enumerate(slices.parts)
+    ]
+    owners = np.repeat(np.arange(len(made)), [len(one) for one in made])
+    table = np.concatenate([np.zeros((0, 4)), *made])
+    centres, labels, weights = table[:, :2], table[:, 2].astype(np.int64), table[:, 3]
+    covariance = known.covariance
+    fresh = np.array([at not in known.centres for at in range(len(made))], dtype=bool)
+    rows = _covariance(centres, owners, labels, weights, chosen.length, fresh)
+    covariance[fresh], covariance[:, fresh] = rows, rows.T
     return MarkingMap(
         centres=centres,
         owner=owners,
         classes=labels,
         weights=weights,
-        covariance=_covariance(centres, owners, labels, weights, chosen.length),
-        sizes=sizes,
+        covariance=0.5 * (covariance + covariance.T),
+        sizes=slices.sizes(),
         origin=origin,
         scale=scale,
         config=chosen,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """What an earlier map says of slices that are unchanged.
+
+    Attributes:
+        centres: By place in the new set: x, y, class and weight of each centre.
+        covariance: Of the new set's slices; 0 where it is not known.
+    """
+
+    centres: dict[int, Float[np.ndarray, "_ 4"]]
+    covariance: Float[np.ndarray, "k k"]
+
+
+def _known(
+    slices: SliceSet, before: tuple[SliceSet, MarkingMap] | None, config: PropagationConfig
+) -> _Known:
+    covariance = np.zeros((len(slices), len(slices)))
+    if before is None or before[1].config != config:
+        return _Known(centres={}, covariance=covariance)
+    old, found = before
+    there, here = unchanged(old, slices)
+    covariance[np.ix_(here, here)] = found.covariance[np.ix_(there, there)]
+    table = np.column_stack([found.centres, found.classes, found.weights])
+    parts = np.split(table, np.searchsorted(found.owner, np.arange(1, len(old))))
+    centres = {at: parts[place] for place, at in zip(there.tolist(), here.tolist(), strict=True)}
+    return _Known(centres=centres, covariance=covariance)
+
+
+def _stand_ins(
+    points: Float[np.ndarray, "m 2"],
+    classes: Int[np.ndarray, " m"],
+    members: Int[np.ndarray, " s"],
+    config: PropagationConfig,
+) -> Float[np.ndarray, "_ 4"]:
+    """Represent a slice, class by class: x, y, class and weight of each centre."""
+    own, labels = points[members], classes[members]
+    return np.array(
+        [
+            (*middle, label, n / len(members))
+            for label in np.unique(labels).tolist()
+            for middle, n in _centres(own[labels == label], config.centres)
+        ]
     )
 
 
@@ -162,16 +209,17 @@ def _covariance(
     classes: Int[np.ndarray, " r"],
     weights: Float[np.ndarray, " r"],
     length: float,
-) -> Float[np.ndarray, "k k"]:
-    """Give the covariance of slices' means, class by class."""
-    k = int(owner.max(initial=-1)) + 1
-    out = np.zeros((k, k))
-    for label in np.unique(classes).tolist():
+    wanted: Bool[np.ndarray, " k"],
+) -> Float[np.ndarray, "w k"]:
+    """Give the covariance of some slices' means with those of all, class by class."""
+    out = np.zeros((int(wanted.sum()), len(wanted)))
+    for label in np.unique(classes[wanted[owner]]).tolist():
         own = np.flatnonzero(classes == label)
-        between = covariance_of(cdist(centres[own], centres[own], "sqeuclidean"), length)
-        share = shares(owner[own], weights[own], k)
-        out += share @ between @ share.T
-    return 0.5 * (out + out.T)
+        share = shares(owner[own], weights[own], len(wanted))
+        near = wanted[owner[own]]
+        between = covariance_of(cdist(centres[own[near]], centres[own], "sqeuclidean"), length)
+        out += share[np.ix_(wanted, near)] @ between @ share.T
+    return out
 
 
 def shares(

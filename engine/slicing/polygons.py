@@ -65,19 +65,21 @@ def cut(
     Returns:
         Corners in the same order; none where nothing is left.
     """
-    beyond = polygon @ normal - offset
-    inside = beyond <= 0
-    if inside.all():
+    beyond = (polygon @ normal - offset).tolist()
+    if max(beyond) <= 0:
         return polygon
-    if not inside.any():
+    if min(beyond) > 0:
         return np.zeros((0, 2))
-    following, ahead = np.roll(polygon, -1, axis=0), np.roll(beyond, -1)
-    kept: list[np.ndarray] = []
-    for corner, after, here, there in zip(polygon, following, beyond, ahead, strict=True):
+    # few corners: plain numbers are quicker than arrays
+    corners = polygon.tolist()
+    kept: list[tuple[float, float]] = []
+    for at, ((x, y), here) in enumerate(zip(corners, beyond, strict=True)):
+        (next_x, next_y), there = corners[at + 1 - len(corners)], beyond[at + 1 - len(corners)]
         if here <= 0:
-            kept.append(corner)
+            kept.append((x, y))
         if (here <= 0) != (there <= 0):
-            kept.append(corner + (after - corner) * (here / (here - there)))
+            share = here / (here - there)
+            kept.append((x + (next_x - x) * share, y + (next_y - y) * share))
     return np.array(kept)
 
 
@@ -95,6 +97,8 @@ def overlap_area(first: Float[np.ndarray, "v 2"], second: Float[np.ndarray, "u 2
         second.max(axis=0) < first.min(axis=0)
     ).any():
         return 0.0
+    if _has_line_between(first, second) or _has_line_between(second, first):
+        return 0.0
     shared = first
     for corner, after in zip(second, np.roll(second, -1, axis=0), strict=True):
         normal = np.array([after[1] - corner[1], corner[0] - after[0]])  # outwards
@@ -102,6 +106,14 @@ def overlap_area(first: Float[np.ndarray, "v 2"], second: Float[np.ndarray, "u 2
         if len(shared) < 3:
             return 0.0
     return max(0.0, area(shared))
+
+
+def _has_line_between(first: Float[np.ndarray, "v 2"], second: Float[np.ndarray, "u 2"]) -> bool:
+    """Tell whether all of `second` lies on or beyond one side of `first`."""
+    sides = np.concatenate([first[1:], first[:1]]) - first
+    outwards = np.stack([sides[:, 1], -sides[:, 0]], axis=1)
+    ends = (outwards * first).sum(axis=1)
+    return bool(((outwards @ second.T).min(axis=1) >= ends).any())
 
 
 def distance_to(polygon: Float[np.ndarray, "v 2"], point: Float[np.ndarray, " 2"]) -> float:

@@ -8,6 +8,7 @@ used twice: a mark on slice 7 cannot become a mark on something else.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -58,9 +59,12 @@ class Change:
     members: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class SliceSet:
     """One version of a partition: every image is in exactly one slice, and none is empty.
+
+    What is asked of it again and again (index, sizes, members) is worked out once; those arrays
+    are read-only.
 
     Attributes:
         rows: The images' rows in the manifest.
@@ -96,7 +100,7 @@ class SliceSet:
         """Give the version, 0 for the set as found."""
         return len(self.changes)
 
-    @property
+    @cached_property
     def numbers(self) -> tuple[int, ...]:
         """Give the numbers of the slices, rising."""
         return tuple(one.number for one in self.slices)
@@ -106,24 +110,40 @@ class SliceSet:
 
     def index(self) -> Int[np.ndarray, " m"]:
         """Give each image's slice as a place in `slices`."""
-        places: np.ndarray = np.searchsorted(
-            np.array(self.numbers, dtype=np.int64), self.assignment
-        )
-        return places
+        return self._index
+
+    @cached_property
+    def _index(self) -> Int[np.ndarray, " m"]:
+        numbers = np.array(self.numbers, dtype=np.int64)
+        if len(numbers) and numbers[0] >= 0 and numbers[-1] < 2 * len(self.assignment) + 1024:
+            place = np.zeros(int(numbers[-1]) + 1, dtype=np.int64)  # a table beats searching
+            place[numbers] = np.arange(len(numbers))
+            return _fixed(place[self.assignment])
+        return _fixed(np.searchsorted(numbers, self.assignment))
 
     def sizes(self) -> Int[np.ndarray, " k"]:
         """Give the number of images of each slice, in the order of `slices`."""
-        counts: np.ndarray = np.bincount(self.index(), minlength=len(self.slices))
-        return counts
+        return self._sizes
+
+    @cached_property
+    def _sizes(self) -> Int[np.ndarray, " k"]:
+        return _fixed(np.bincount(self._index, minlength=len(self.slices)))
 
     def members(self, number: int) -> Int[np.ndarray, " s"]:
-        """Give the positions of a slice's images.
+        """Give the positions of a slice's images, rising.
 
         Raises:
             InvalidInput: There is no such slice.
         """
         self._check([number])
-        return np.flatnonzero(self.assignment == number)
+        return self.parts[self.numbers.index(number)]
+
+    @cached_property
+    def parts(self) -> tuple[Int[np.ndarray, " _"], ...]:
+        """Give the positions of every slice's images, rising, in the order of `slices`."""
+        small = np.uint16 if len(self.slices) <= 1 << 16 else np.int64  # sorted by its digits
+        order = _fixed(np.argsort(self._index.astype(small), kind="stable"))
+        return tuple(np.split(order, np.cumsum(self._sizes)))[: len(self.slices)]
 
     def named(self, number: int) -> Slice:
         """Give a slice by its number.
@@ -140,6 +160,33 @@ class SliceSet:
                 raise InvalidInput(
                     f"there is no slice {number} in version {self.version}; reload the slices"
                 )
+
+
+def _fixed(values: np.ndarray) -> np.ndarray:
+    """Make an array that is given to many read-only."""
+    values.flags.writeable = False
+    return values
+
+
+def unchanged(before: SliceSet, after: SliceSet) -> Int[np.ndarray, "2 u"]:
+    """Say which slices of a version are, image by image, what they were in an earlier one.
+
+    Args:
+        before: A version.
+        after: One that changes led to from it: a slice never gains images under its number, so
+            one that is still as large is the same.
+
+    Returns:
+        Their places in `before` (first row) and in `after` (second row), rising.
+    """
+    old = {number: at for at, number in enumerate(before.numbers)}
+    old_sizes, sizes = before.sizes(), after.sizes()
+    pairs = [
+        (old[number], at)
+        for at, number in enumerate(after.numbers)
+        if number in old and old_sizes[old[number]] == sizes[at]
+    ]
+    return np.array(pairs, dtype=np.int64).reshape(-1, 2).T
 
 
 def first_set(rows: Int[np.ndarray, " m"], labels: Int[np.ndarray, " m"]) -> SliceSet:

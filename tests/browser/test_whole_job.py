@@ -4,12 +4,15 @@ import csv
 import io
 import re
 import zipfile
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import RunningDemo
 from tests.browser.looking import assert_pictures, assert_pictures_soon, look, painted
+from tests.browser.workspace_job import whole_job
+from tests.browser.workspace_page import seen
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 QUESTIONS = 24
@@ -24,6 +27,27 @@ def test_annotator_and_lead_do_the_whole_job(demo: RunningDemo, browser: Browser
     _read_result(lead)
     _try_checkpoint(lead)
     _other_pages(lead, demo)
+    assert errors == []
+
+
+def test_lead_reads_the_slices_of_real_photographs_by_keyboard(
+    demo: RunningDemo, browser: Browser, tmp_path: Path
+):
+    if "Demo: stampbirds" not in demo.output and "stampbirds cannot be had" in demo.output:
+        pytest.skip(
+            "stampbirds needs photographs of Debian's packages; this machine has not got them"
+        )
+    errors: list[str] = []
+    page = _page(browser, errors)
+    page.emulate_media(reduced_motion="reduce")  # colours are judged at rest
+    page.set_viewport_size({"width": 1440, "height": 900})
+    _sign_in(page, demo)
+    page.goto(f"{demo.lead}workspace/")
+    make = page.get_by_role("button", name="Make the slices")
+    if make.count():  # else a demo's folder was given, with its slices
+        make.press("Enter")
+        expect(page.locator("#workspace[data-state=ready]")).to_be_visible(timeout=900_000)
+    whole_job(page, tmp_path, lambda shown, name: seen(shown, f"birds-{name}"))
     assert errors == []
 
 

@@ -63,6 +63,10 @@ def toast(page: Page):
     return page.locator("[data-toasts]")
 
 
+def spuriousness(page: Page, number: int) -> str:
+    return page.locator(f"tr[data-number='{number}'] [data-of=spuriousness]").inner_text()
+
+
 def press(page: Page, *keys: str) -> None:
     for key in keys:
         page.keyboard.press(key)

@@ -8,41 +8,72 @@ const VIRIDIS = ["440154", "482475", "414487", "355f8d", "2a788e", "21918c", "22
 const OKABE_ITO = ["0072b2", "e69f00", "009e73", "cc79a7", "56b4e9", "d55e00", "8c8c00", "767676"];
 const MIDDLE = [184, 190, 199];
 const NEIGHBOURS = 7;
+/** The part of viridis that can be told from the ground: its light end on dark, its dark end on light. */
+const PART = { dark: [0.4, 1], light: [0, 0.5] };
+const LEAST_CONTRAST = 3;
+const DARK = matchMedia("(prefers-color-scheme: dark)");
 
 const hex = (text) => [0, 2, 4].map((at) => parseInt(text.replace("#", "").slice(at, at + 2), 16));
 const between = (a, b, t) => a.map((value, i) => Math.round(value + (b[i] - value) * t));
 const STOPS = VIRIDIS.map(hex);
-const HUES = OKABE_ITO.map(hex);
+const themes = new Map();
 
 export const css = ([r, g, b]) => `rgb(${r} ${g} ${b})`;
 export const packed = ([r, g, b]) => ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
 
-/** A share of 0 to 1 as a colour of viridis, by its published stops. */
-export function viridis(share) {
-  const at = Math.min(1, Math.max(0, share)) * (STOPS.length - 1);
+/** A share of 0 to 1 as a colour of viridis, by its published stops; the part that a theme can show. */
+export function viridis(share, { isDark }) {
+  const [from, to] = PART[isDark ? "dark" : "light"];
+  const at = (from + (to - from) * Math.min(1, Math.max(0, share))) * (STOPS.length - 1);
   const low = Math.min(STOPS.length - 2, Math.floor(at));
   return between(STOPS[low], STOPS[low + 1], at - low);
 }
 
-/** The theme's own colours, as they are now. */
+/** The theme's own colours, read once a theme: to ask for a style makes the browser work all styles out. */
 export function themeColours() {
+  const { theme } = document.documentElement.dataset;
+  const isDark = theme ? theme === "dark" : DARK.matches;
+  if (!themes.has(isDark)) themes.set(isDark, readTheme(isDark));
+  return themes.get(isDark);
+}
+
+function readTheme(isDark) {
   const style = getComputedStyle(document.documentElement);
   const read = (name) => hex(style.getPropertyValue(name).trim() || "#808080");
-  return {
-    core: read("--core"),
-    spurious: read("--spurious"),
-    edge: read("--edge"),
-    line: read("--line"),
-    text: read("--text"),
-    accent: read("--accent"),
-    surface: read("--surface"),
-    sunken: read("--sunken"),
-  };
+  const names = ["core", "spurious", "edge", "line", "text", "accent", "surface", "sunken"];
+  const found = { isDark, ...Object.fromEntries(names.map((name) => [name, read(`--${name}`)])) };
+  const seen = (colour) => told(colour, found);
+  return { ...found, middle: seen(MIDDLE), hues: OKABE_ITO.map((text) => seen(hex(text))) };
+}
+
+/** Relative luminance, 0 to 1 (WCAG 2.2). */
+function luminance(colour) {
+  const [r, g, b] = colour.map((value) => {
+    const share = value / 255;
+    return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+  });
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+}
+
+/** How far two colours can be told apart, 1 to 21. */
+export function contrast(one, other) {
+  const [low, high] = [luminance(one), luminance(other)].sort((a, b) => a - b);
+  return (high + 0.05) / (low + 0.05);
+}
+
+/** A colour as near to itself as the theme's grounds allow: darkened on light ones, lightened on dark ones. */
+function told(colour, { surface, sunken, isDark }) {
+  const far = isDark ? [255, 255, 255] : [0, 0, 0];
+  for (let step = 0; step < 20; step += 1) {
+    const moved = between(colour, far, step / 20);
+    if (Math.min(contrast(moved, surface), contrast(moved, sunken)) >= LEAST_CONTRAST) return moved;
+  }
+  return far;
 }
 
 /** Core by way of grey to spurious; dashes and signs say the same. */
-export function diverging(share, theme) {
-  return share < 0.5 ? between(MIDDLE, theme.core, 1 - 2 * share) : between(MIDDLE, theme.spurious, 2 * share - 1);
+export function diverging(share, { core, middle, spurious }) {
+  return share < 0.5 ? between(middle, core, 1 - 2 * share) : between(middle, spurious, 2 * share - 1);
 }
 
 /**
@@ -70,7 +101,7 @@ export function huesOf(slices, layouts) {
   }
   const hues = new Map();
   for (const { number } of slices) {
-    const uses = new Array(HUES.length).fill(0);
+    const uses = new Array(OKABE_ITO.length).fill(0);
     for (const other of near.get(number)) if (hues.has(other)) uses[hues.get(other)] += 1;
     hues.set(number, uses.indexOf(Math.min(...uses)));
   }
@@ -79,13 +110,13 @@ export function huesOf(slices, layouts) {
 
 /** The colour of a slice under an encoding; null where there is nothing to say. */
 export function colourOf(slice, encoding, { hues, theme, hasMarks }) {
-  if (encoding === "slice") return HUES[hues.get(slice.number) ?? 0];
+  if (encoding === "slice") return theme.hues[hues.get(slice.number) ?? 0];
   if (encoding === "spuriousness") {
     const share = spuriousness(slice);
     return share === null || !hasMarks ? null : diverging(share, theme);
   }
   const value = slice[encoding];
-  return value === null || value === undefined ? null : viridis(value);
+  return value === null || value === undefined ? null : viridis(value, theme);
 }
 
 /** Draw a scale's strip, 128 by 8, as canvas. */
@@ -111,7 +142,7 @@ export function drawLegend(place, encoding, { theme, hasMarks, threshold }) {
   canvas.height = 8;
   canvas.setAttribute("aria-hidden", "true");
   const [low, high] = encoding === "spuriousness" ? ["● core 0", "1 spurious ▲"] : ["0 %", "100 %"];
-  strip(canvas, encoding === "spuriousness" ? (t) => diverging(t, theme) : viridis);
+  strip(canvas, encoding === "spuriousness" ? (t) => diverging(t, theme) : (t) => viridis(t, theme));
   const ends = [low, high].map((text) => Object.assign(document.createElement("span"), { textContent: text }));
   place.append(ends[0], canvas, ends[1]);
   if (encoding === "spuriousness") {

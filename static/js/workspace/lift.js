@@ -40,10 +40,11 @@ export class Lift {
   }
 
   drop() {
+    this.card.hidden = true;
+    if (this.number === null) return;
     this.timers.forEach(clearTimeout);
     this.number = null;
     this.place.replaceChildren();
-    this.card.hidden = true;
   }
 
   #show({ slice, tile }, { view, width, height, colour }) {

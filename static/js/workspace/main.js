@@ -133,6 +133,7 @@ function start(payload) {
     const left = also.filter((number) => model.byNumber.has(number));
     store.set({ slice: model.byNumber.has(slice) ? slice : null, also: left, page: 1 }, { history: "replace" });
     told();
+    tellOutside(model);
     detail.load();
     making.tell();
     await loadPoints();
@@ -198,7 +199,10 @@ function start(payload) {
   table.rebuild();
   tellControls(store.state, stage);
   stage.rebuild();
-  told();
+  detail.refresh();
+  matrix.refresh();
+  tellVerbs(model);
+  tellOutside(model);
   detail.load();
   const ready = loadPoints();
   ready.then(() => model.columns && views.follow());
@@ -211,6 +215,12 @@ function start(payload) {
 /** Wait until points have been drawn. */
 async function painted(stage) {
   while (stage.points.firstDrawn === null && stage.isScatter) await new Promise(requestAnimationFrame);
+}
+
+/** How many images “fit” leaves out of sight in the points, and how to reach them. */
+function tellOutside({ payload }) {
+  const n = payload.fit?.outside ?? 0;
+  root.querySelector("[data-outside]").textContent = n ? `${images(n)} ${n === 1 ? "lies" : "lie"} beyond what “Fit” shows; zoom out to see them.` : "";
 }
 
 function tellVerbs(model) {

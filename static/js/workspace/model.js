@@ -42,6 +42,7 @@ export class Model {
   takeFlags(state) {
     this.revision = state.revision;
     this.#takeImageMarks(state.image_marks ?? {});
+    this.hasMarks = this.imageMarks.size > 0 || this.slices.some((slice) => slice.mark);
     this.canUndo = Boolean(state.can_undo);
     this.canRedo = Boolean(state.can_redo);
     this.undoWords = (state.undo_words ?? "").replace(/^undo: /i, "");
@@ -90,10 +91,6 @@ export class Model {
 
   get nMarked() {
     return this.slices.filter((slice) => slice.mark).length;
-  }
-
-  get hasMarks() {
-    return this.imageMarks.size > 0 || this.slices.some((slice) => slice.mark);
   }
 
   className(index) {
@@ -161,7 +158,9 @@ export function titleOf(slice) {
 export const percent = (share, digits = 0) =>
   share === null || share === undefined || Number.isNaN(share) ? "–" : `${(share * 100).toFixed(digits)} %`;
 
-export const count = (number) => number.toLocaleString("en-GB");
+const NUMBERS = new Intl.NumberFormat("en-GB");
+
+export const count = (number) => NUMBERS.format(number);
 
 export const images = (number) => `${count(number)} image${number === 1 ? "" : "s"}`;
 

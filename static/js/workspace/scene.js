@@ -42,7 +42,15 @@ function mapScene(model) {
     if (!rings.length) rings.push(round(shape.middle ?? slice.middle, shape.radius ?? 0));
     tiles.set(slice.number, tileOf(rings));
   }
-  return { layout: "map", width, height, tiles, isTrue: true };
+  return { layout: "map", width, height, tiles, central: centralOf(model.payload, place), isTrue: true };
+}
+
+/** Where all but a few images lie, in drawing units; null where no image is far from the others. */
+function centralOf({ fit }, place) {
+  if (!fit?.outside) return null;
+  const [x0, y0, x1, y1] = fit.bounds;
+  const [[left, top], [right, bottom]] = [place([x0, y0]), place([x1, y1])];
+  return { x: left, y: top, width: right - left, height: bottom - top };
 }
 
 function evenScene(model, shape) {
@@ -92,14 +100,19 @@ export function medianSide(scene) {
   return sides.length ? sides[sides.length >> 1] : 0;
 }
 
-/** How a scene fits a stage: scale and offset in pixels. */
-export function fitted(scene, width, height, margin = 14) {
-  const k = Math.max(1e-3, Math.min((width - 2 * margin) / scene.width, (height - 2 * margin) / scene.height));
-  return { k, x: (width - scene.width * k) / 2, y: (height - scene.height * k) / 2 };
+/**
+ * How a scene fits a stage: scale and offset in pixels, and the least scale to zoom out to, at
+ * which everything is seen. `isCentral` fits where nearly all images lie.
+ */
+export function fitted(scene, width, height, { isCentral = false, margin = 14 } = {}) {
+  const scaleOf = (box) => Math.max(1e-3, Math.min((width - 2 * margin) / box.width, (height - 2 * margin) / box.height));
+  const box = (isCentral && scene.central) || { x: 0, y: 0, width: scene.width, height: scene.height };
+  const k = scaleOf(box);
+  return { k, x: width / 2 - (box.x + box.width / 2) * k, y: height / 2 - (box.y + box.height / 2) * k, least: scaleOf(scene) * 0.4 };
 }
 
 /** Zoom about a place of the stage, within limits. */
 export function zoomed(view, factor, x, y, fit) {
-  const k = Math.min(fit.k * 60, Math.max(fit.k * 0.4, view.k * factor));
+  const k = Math.min(fit.k * 60, Math.max(fit.least, view.k * factor));
   return { k, x: x - ((x - view.x) * k) / view.k, y: y - ((y - view.y) * k) / view.k };
 }

@@ -2,7 +2,7 @@
  * The stage: points under tiles under ink, one view for all three. What moves is moved at once;
  * what rests is drawn in full.
  */
-import { colourOf, css, drawLegend, huesOf, packed, themeColours } from "./colours.js";
+import { colourOf, css, drawLegend, huesOf, packed, themeColours, viridis } from "./colours.js";
 import { isFiltered, predicateOf } from "./filters.js";
 import { followHands } from "./gestures.js";
 import { nextTowards } from "./geometry.js";
@@ -62,7 +62,7 @@ export class Stage {
     if (!this.width) return;
     this.lift.drop();
     this.scene = sceneOf(this.model, this.layout, this.width / this.height);
-    this.fit = fitted(this.scene, this.width, this.height);
+    this.fit = fitted(this.scene, this.width, this.height, { isCentral: this.isScatter });
     this.tiles.build(this.scene, this.model);
     this.view = this.#remembered() ?? { ...this.fit };
     this.place.dataset.view = this.store.state.view;
@@ -74,8 +74,9 @@ export class Stage {
   /** Take the points when they have come. */
   takePoints() {
     this.points.take(this.model.columns, frameOf(this.model.payload.bounds));
-    this.restyle();
-    this.draw();
+    this.arrangement = null;
+    if (this.store.state.cell) this.restyle(); // which slices are in a cell is known only now
+    else this.draw();
   }
 
   /** What colours need to know. */
@@ -117,7 +118,7 @@ export class Stage {
     const n = columns.x.length;
     const colours = new Uint32Array(n);
     if (this.store.state.colour === "confidence") {
-      const scale = Array.from({ length: 256 }, (_, i) => packed(colourOf({ confidence: i / 255 }, "confidence", {})));
+      const scale = Array.from({ length: 256 }, (_, i) => packed(viridis(i / 255, theme)));
       for (let i = 0; i < n; i += 1) colours[i] = scale[columns.confidence[i]];
     } else {
       for (let i = 0; i < n; i += 1) colours[i] = bySlice[columns.slice[i]];

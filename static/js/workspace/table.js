@@ -32,7 +32,10 @@ export class Table {
     const focused = this.body.contains(document.activeElement) ? document.activeElement : null;
     this.order = shownSlices(this.model, state).map(({ number }) => number);
     for (const slice of this.model.slices) tell(this.rows.get(slice.number), slice, this.model, state);
-    this.body.replaceChildren(...this.order.map((number) => this.rows.get(number).row));
+    const rows = this.order.map((number) => this.rows.get(number).row);
+    const { children } = this.body;
+    const isSame = children.length === rows.length && rows.every((row, at) => row === children[at]);
+    if (!isSame) this.body.replaceChildren(...rows); // to move rows is to lay the whole table out anew
     if (focused?.isConnected) focused.focus({ preventScroll: true });
     this.#rove();
     this.#head(state);
@@ -159,8 +162,10 @@ function tell(parts, slice, model, state) {
   const far = spuriousness(slice);
   const isIt = slice.number === state.slice;
   const name = slice.name && slice.name !== `Slice ${slice.number}` ? ` ${slice.name}` : "";
-  button.textContent = `${slice.number}${name}`;
-  button.setAttribute("aria-label", `Slice ${slice.number}${name}`);
+  if (button.textContent !== `${slice.number}${name}`) {
+    button.textContent = `${slice.number}${name}`;
+    button.setAttribute("aria-label", `Slice ${slice.number}${name}`);
+  }
   button.title = `Slice ${slice.number}${name}, predicted ${model.className(slice.predicted)}`;
   button.setAttribute("aria-pressed", String(isIt || state.also.includes(slice.number)));
   row.classList.toggle("is-active", isIt);
@@ -173,7 +178,11 @@ function tell(parts, slice, model, state) {
   fill(parts.spuriousness, isKnown ? far.toFixed(2) : "–", isKnown ? far : null);
   parts.spuriousness.classList.toggle("is-spread", isKnown && !slice.mark);
   parts.spuriousness.title = isKnown ? (slice.mark ? "set by a person" : `from other marks, ± ${(slice.doubt ?? 0).toFixed(2)}`) : "not known before the first mark";
-  mark.replaceChildren(...(slice.mark ? [tagOf(slice.mark)] : []));
+  const said = slice.mark ? `${slice.mark.kind} ${slice.mark.note}` : "";
+  if ((mark.dataset.said ?? "") !== said) {
+    mark.dataset.said = said;
+    mark.replaceChildren(...(slice.mark ? [tagOf(slice.mark)] : []));
+  }
 }
 
 function tagOf({ kind, note }) {
@@ -189,6 +198,6 @@ function tagOf({ kind, note }) {
 /** A number with a small bar below it. */
 function fill(cell, text, share = null) {
   if (cell.textContent !== text) cell.textContent = text;
-  if (share === null || share === undefined) cell.style.removeProperty("--share");
-  else cell.style.setProperty("--share", share.toFixed(3));
+  const long = share === null || share === undefined ? "" : share.toFixed(3);
+  if (cell.style.getPropertyValue("--share") !== long) cell.style.setProperty("--share", long);
 }

@@ -10,6 +10,8 @@ export const SVG = "http://www.w3.org/2000/svg";
 const PICTURE_FROM = 28;
 const LABEL_FROM = 34;
 const BEYOND = 0.25;
+/** So many tiles change colour slowly; more of them at once. */
+const SLOWLY_UP_TO = 120;
 
 /** Make an SVG element with attributes. */
 export function shape(name, attributes = {}, ...children) {
@@ -17,6 +19,11 @@ export function shape(name, attributes = {}, ...children) {
   for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
   made.append(...children);
   return made;
+}
+
+/** Set an attribute where it is another one: also the same value anew makes the browser style anew. */
+function put(element, name, value) {
+  if (element.getAttribute(name) !== value) element.setAttribute(name, value);
 }
 
 /** The picture of a slice, covering a box. */
@@ -69,6 +76,7 @@ export class Tiles {
     this.tiles.replaceChildren(...tiles);
     this.labels.replaceChildren(...labels);
     this.svg.classList.toggle("is-map", scene.isTrue);
+    this.svg.classList.toggle("is-many", this.parts.size > SLOWLY_UP_TO);
   }
 
   /**
@@ -81,17 +89,18 @@ export class Tiles {
     for (const [number, { slice, outline, ground, group, label }] of this.parts) {
       const colour = colourAt(slice);
       const isSpread = encoding === "spuriousness" && !slice.mark && colour !== null;
-      outline.setAttribute("stroke", colour ? css(colour) : "currentColor");
-      ground.setAttribute("fill", colour ? css(colour) : "transparent");
+      put(outline, "stroke", colour ? css(colour) : "currentColor");
+      put(ground, "fill", colour ? css(colour) : "transparent");
       outline.classList.toggle("is-dashed", isSpread);
       outline.classList.toggle("is-thin", colour === null);
       const isActive = number === active;
       group.classList.toggle("is-active", isActive);
       group.classList.toggle("is-also", also.has(number));
       group.classList.toggle("is-out", !passes(slice));
-      group.setAttribute("aria-selected", String(isActive || also.has(number)));
-      group.setAttribute("aria-label", sentenceOf(slice, this.model));
-      label.textContent = `${number}${slice.mark ? ` ${KINDS[slice.mark.kind]?.glyph ?? ""}` : leaning(slice, encoding, this.model)}`;
+      put(group, "aria-selected", String(isActive || also.has(number)));
+      put(group, "aria-label", sentenceOf(slice, this.model));
+      const words = `${number}${slice.mark ? ` ${KINDS[slice.mark.kind]?.glyph ?? ""}` : leaning(slice, encoding, this.model)}`;
+      if (label.textContent !== words) label.textContent = words;
       label.classList.toggle("is-out", !passes(slice));
     }
     if (active !== null && this.parts.has(active)) {

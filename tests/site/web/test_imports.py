@@ -28,7 +28,7 @@ values = {
     "task_id": 1, "rule": "too_fast", "version": 1,
     "invite_token": "t", "kind": "k",
     "rest": "nothing", "number": 1, "workspace_id": workspace.public_id, "key": "k",
-    "what": "slices", "ending": "csv",
+    "what": "slices", "ending": "csv", "view_id": "v",
 }
 uuid = "00000000-0000-0000-0000-000000000000"
 visited = 0
