@@ -1,18 +1,27 @@
 """Static files: under names that carry a hash of their content, and compressed, once collected."""
 
+import posixpath
 import re
 from collections.abc import Callable
 
 from whitenoise.storage import CompressedManifestStaticFilesStorage
+
+_PART = r"""(?P<matched>@import\s*["']\./(?P<url>[^"']+)["']\s*;)"""
+_PUT_IN = "%(content)s"
 
 
 class StaticFiles(CompressedManifestStaticFilesStorage):  # type: ignore[misc]  # no stubs
     """Hashed names after `collectstatic`, which browsers keep for good; plain names before it.
 
     Modules that import one another are rewritten to the hashed names as well, so that a module
-    preloaded by a page is the one that is imported.
+    preloaded by a page is the one that is imported. A style sheet that imports its parts by
+    `./name` gets them put in, since every file more is one more to wait for.
     """
 
+    patterns = (
+        ("*.css", ((_PART, _PUT_IN),)),
+        *CompressedManifestStaticFilesStorage.patterns,
+    )
     support_js_module_import_aggregation = True
     manifest_strict = False
 
@@ -27,9 +36,16 @@ class StaticFiles(CompressedManifestStaticFilesStorage):  # type: ignore[misc]  
         self, name: str, hashed_files: dict[str, str], template: str | None = None
     ) -> Callable[[re.Match[str]], str]:
         """Give what rewrites the addresses in a file; others' scripts are left as they are."""
+        if template == _PUT_IN:
+            return lambda match: self._content(posixpath.dirname(name), match["url"])
         if name.endswith(".js") and not name.startswith("js/"):
             return lambda match: match.group()
         converter: Callable[[re.Match[str]], str] = super().url_converter(
             name, hashed_files, template
         )
         return converter
+
+    def _content(self, folder: str, part: str) -> str:
+        with self.open(posixpath.join(folder, part)) as file:
+            content: bytes = file.read()
+        return content.decode()

@@ -23,6 +23,7 @@ import { Views } from "./views.js";
 import { read, readColumns } from "./wire.js";
 
 const WORDS_AFTER = 2000;
+const POINTS_FIRST = 1500; // milliseconds that the other parts wait for the points at most
 const LOOKS = ["colour", "slice", "also", "find", "predicted", "mark", "accuracy", "cell", "guide", "sort", "descending"];
 const FILTERS = ["find", "predicted", "mark", "accuracy", "cell", "guide", "sort", "descending", "slice", "also"];
 const OVERLAY = ["opacity", "threshold", "contour", "shown"];
@@ -64,10 +65,10 @@ async function begin() {
     clearTimeout(timer);
   }
   words.textContent = "";
-  start(payload);
+  await start(payload);
 }
 
-function start(payload) {
+async function start(payload) {
   const model = new Model(payload, root.dataset.payloadUrl);
   const store = new Store({ ...keptOverlay(), ...readAddress(location.search) });
   const lists = new ImageLists(model);
@@ -136,9 +137,10 @@ function start(payload) {
     tellOutside(model);
     detail.load();
     making.tell();
-    await loadPoints();
+    if (await loadPoints()) tellPoints();
   }
 
+  /** Get the points and draw them; say whether they came. */
   async function loadPoints() {
     const population = root.querySelector("[data-population]");
     population.textContent = `Loading ${count(model.n)} points…`;
@@ -148,15 +150,21 @@ function start(payload) {
       population.textContent = "";
       notices.band("points", `The points could not be loaded, so matrix and lasso are missing. ${error.message}`, {
         verb: "Try again",
-        act: () => {
+        act: async () => {
           notices.unband("points");
-          loadPoints();
+          if (await loadPoints()) tellPoints();
         },
       });
-      return;
+      return false;
     }
     stage.takePoints();
     drawOwnMarks(stage, model);
+    return true;
+  }
+
+  /** Tell the other parts what only the points know. */
+  function tellPoints() {
+    const population = root.querySelector("[data-population]");
     table.refresh();
     matrix.refresh();
     detail.refresh();
@@ -194,17 +202,20 @@ function start(payload) {
   document.addEventListener("themechange", () => stage.restyle());
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => stage.restyle());
 
-  root.dataset.state = "ready";
   root.querySelector("[data-stage]").dataset.state = "ready";
-  table.rebuild();
   tellControls(store.state, stage);
   stage.rebuild();
+  const came = loadPoints();
+  // Whoever asked for the points sees them before a table of hundreds of rows is laid out.
+  if (stage.isScatter) await Promise.race([came.then((has) => has && painted(stage)), waited(POINTS_FIRST)]);
+  root.dataset.state = "ready";
+  table.rebuild();
   detail.refresh();
   matrix.refresh();
   tellVerbs(model);
   tellOutside(model);
   detail.load();
-  const ready = loadPoints();
+  const ready = came.then((has) => has && tellPoints());
   ready.then(() => model.columns && views.follow());
   marking.follow();
   if (new URLSearchParams(location.search).has("measure")) {
@@ -212,10 +223,15 @@ function start(payload) {
   }
 }
 
-/** Wait until points have been drawn. */
+/** Wait until points have been drawn, and the browser has shown them. */
 async function painted(stage) {
   while (stage.points.firstDrawn === null && stage.isScatter) await new Promise(requestAnimationFrame);
+  await waited(0);
 }
+
+const waited = (milliseconds) => new Promise((resolve) => {
+  setTimeout(resolve, milliseconds);
+});
 
 /** How many images “fit” leaves out of sight in the points, and how to reach them. */
 function tellOutside({ payload }) {

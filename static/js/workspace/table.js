@@ -28,6 +28,7 @@ export class Table {
 
   /** Tell all values, order and filters as they are now. */
   refresh() {
+    if (!this.rows.size) return; // not built yet
     const { state } = this.store;
     const focused = this.body.contains(document.activeElement) ? document.activeElement : null;
     this.order = shownSlices(this.model, state).map(({ number }) => number);

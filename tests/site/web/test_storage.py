@@ -43,5 +43,19 @@ def test_modules_import_the_files_that_pages_preload(collected):
         assert storage.url(f"js/{plain}") == f"/static/js/{name}"
 
 
+@pytest.mark.slow
+def test_a_sheet_of_parts_is_one_file(collected):
+    storage = StaticFiles(location=collected, base_url="/static/")
+    name = storage.url("css/workspace.css").removeprefix("/static/")
+    whole = (collected / name).read_text()
+
+    parts = re.findall(r'@import "\./(.+?)";', (collected / "css/workspace.css").read_text())
+
+    assert len(parts) > 5
+    assert "@import" not in whole
+    places = [whole.index((collected / "css" / part).read_text().strip()) for part in parts]
+    assert places == sorted(places)
+
+
 def test_before_collecting_names_are_plain():
     assert staticfiles_storage.url("js/task.js") == "/static/js/task.js"
