@@ -339,7 +339,7 @@ def _take_round_forward(job: Job) -> None:
     if job.round and job.kind == JobKind.PREPARE and state != RoundState.PREPARING:
         rounds.begin_preparing(round=job.round, budget=job.round.budget)
     elif job.round and job.kind == JobKind.CLOSE and state != RoundState.CLOSING:
-        rounds.begin_closing(round=job.round)
+        rounds.begin_closing(round=job.round, by=job.created_by)
 
 
 def _round_state(job: Job) -> str | None:

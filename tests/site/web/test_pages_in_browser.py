@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -16,6 +17,8 @@ from annotation_site.live import services as live
 from annotation_site.live import twins
 from annotation_site.panels import services as panels
 from annotation_site.panels.panels import Panel
+from annotation_site.projects.audit import record
+from annotation_site.projects.models import Act
 from tests.browser.looking import look
 from tests.site import factories, results
 from tests.site.annotation.conftest import chromium
@@ -123,6 +126,26 @@ def test_pages_of_exports_and_of_the_interface(opened, project, mira, settings):
     program_of(mira)
     look(go("api:tokens"), "api-tokens")
     look(go("api:docs"), "api-docs")
+
+
+def test_pages_of_the_audit(opened, open_round, mira):
+    project = open_round.project
+    go = opened(mira)
+    look(go("projects:audit", project.public_id), "audit-empty")
+    with transaction.atomic():
+        for number in range(51):
+            record(
+                project=project,
+                by=mira if number % 3 else None,
+                act=Act.LEFT_OUT,
+                subject=f"ledger of round {number}",
+                content={"people": number, "reason": "always yes", "sha256": "f" * 64},
+            )
+    page = go("projects:audit", project.public_id)
+    look(page, "audit")
+    page.get_by_role("link", name="Older").click()
+    page.get_by_role("link", name="Newest").wait_for()
+    look(page, "audit-older")
 
 
 def test_pages_of_live_scores_and_gold(opened, project, mira):
