@@ -13,6 +13,11 @@ from annotation_site.jobs.models import Job, JobKind
 from annotation_site.projects.models import Dataset, Project, ReferenceModel
 from annotation_site.web.refusals import Refused
 
+CHOSEN = (
+    "question", "guidelines", "redundancy", "block_size", "show_class", "guideline_version"
+)  # fmt: skip
+"""Fields of a round that its budget's form settles."""
+
 
 @transaction.atomic
 def start_round(*, project: Project, created_by: User) -> Round:
@@ -80,16 +85,7 @@ def choose_budget(
             round.redundancy, round.block_size = redundancy, block_size
             round.show_class = show_class
             round.guideline_version += int(words_changed)
-            round.save(
-                update_fields=[
-                    "question",
-                    "guidelines",
-                    "redundancy",
-                    "block_size",
-                    "show_class",
-                    "guideline_version",
-                ]
-            )
+            round.save(update_fields=CHOSEN)
             job = services.enqueue(
                 project=round.project, kind=JobKind.PREPARE, round=round, created_by=chosen_by
             )
