@@ -13,8 +13,8 @@ from django.utils import timezone
 from annotation_site.annotation.models import RoundState
 from annotation_site.exports.models import Export
 from annotation_site.jobs.models import Job, JobKind, JobState
+from annotation_site.live import reliance, twins
 from annotation_site.live import services as live
-from annotation_site.live import twins
 from annotation_site.panels import services as panels
 from annotation_site.panels.panels import Panel
 from annotation_site.projects.audit import record
@@ -156,6 +156,9 @@ def test_pages_of_live_scores_and_gold(opened, project, mira):
     twins.make(round=ready, n_in_sitting=1)
     go = opened(mira)
     look(go("live:page", round_.public_id), "live")
+    look(go("live:annotators", round_.public_id), "live-annotators-empty")
+    reliance.weigh(round=round_)
+    look(go("live:annotators", round_.public_id), "live-annotators")
     look(go("live:gold", ready.public_id), "gold")
 
 
