@@ -162,6 +162,17 @@ def test_an_object_with_a_known_key_overwrites_nothing(project, mira):
     assert AuditEntry.objects.get().act == Act.ROUND_OPENED
 
 
+def test_a_deleted_project_takes_its_chain_along(project, mira):
+    other = factories.make_project(mira, name="Other")
+    act(project, mira, 2)
+    act(other, mira)
+
+    project.delete()
+
+    assert list(AuditEntry.objects.values_list("project", flat=True)) == [other.pk]
+    assert check(other).fault == ""
+
+
 # ---- tampering -------------------------------------------------------------------------------------
 
 
@@ -283,6 +294,37 @@ def test_writers_at_once_make_one_chain(project, mira, database):
     assert AuditChain.objects.count() == 1
     writers = list(AuditEntry.objects.order_by("number").values_list("content", flat=True))
     assert writers[0::2] == writers[1::2], "both acts of a transaction stand together"
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    "database", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
+)
+def test_acts_of_all_kinds_at_once_do_not_wait_for_each_other_for_ever(project, mira, database):
+    if connection.vendor != database:
+        pytest.skip(f"the tests run on {connection.vendor}")
+    round_, people = crowds.small_crowd(project)
+    ready = factories.make_round(project, n_tasks=3, first_row=10)
+    tasks = list(round_.tasks.asked())
+
+    results = at_once(
+        [lambda: rulebook.open_round(round=ready, opened_by=mira)]
+        + [lambda: closing.close_round(round=round_, closed_by=mira)]
+        + [lambda task=task: looks.look(task=task, by=mira, answer="yes") for task in tasks]
+        + [
+            lambda name=name: ledger.exclude(
+                round=round_, by=mira, reason="a try", sittings={people[name].pk: {}}
+            )
+            for name in ("ana", "ben")
+        ]
+    )
+
+    # whoever came after the votes were frozen is refused, and nobody is lost in a deadlock
+    assert {type(each) for each in results if isinstance(each, Exception)} <= {Refused}
+    recorded = acts(project)
+    assert recorded.count("second_look") == len(tasks)
+    assert {"round_opened", "rules_frozen", "round_closing"} <= set(recorded)
+    assert check(project).fault == ""
 
 
 # ---- who records --------------------------------------------------------------------------------------
