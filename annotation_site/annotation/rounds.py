@@ -1,6 +1,7 @@
 """State changes of a round: pick, open, close, and the ways back.
 
-Nothing here starts a job; the views that do live above this app.
+Nothing here starts a job; the views that do live above this app. Opening, closing and opening again
+are audited; `by` is who does it, None the site itself.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -11,6 +12,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from annotation_site.accounts.models import User
 from annotation_site.annotation.counting import set_counters
 from annotation_site.annotation.errors import RoundNotReady
 from annotation_site.annotation.models import (
@@ -30,6 +32,8 @@ from annotation_site.annotation.models import (
 )
 from annotation_site.annotation.provenance import name_stimuli
 from annotation_site.annotation.wordings import keep_wordings
+from annotation_site.projects.audit import record
+from annotation_site.projects.models import Act
 
 LEAST_PRACTICE = 3
 LEAST_CHOICES = 2
@@ -146,7 +150,7 @@ def confirm_practice(
 
 
 @transaction.atomic
-def open_round(*, round: Round, now: datetime | None = None) -> None:  # noqa: A002
+def open_round(*, round: Round, by: User | None = None, now: datetime | None = None) -> None:  # noqa: A002
     """Let annotators in: ready -> open.
 
     Raises:
@@ -165,6 +169,15 @@ def open_round(*, round: Round, now: datetime | None = None) -> None:  # noqa: A
     name_stimuli(round)
     keep_wordings(round)
     _advance(round, (RoundState.READY,), RoundState.OPEN, "open", opened_at=now or timezone.now())
+    _record(
+        round,
+        by,
+        Act.ROUND_OPENED,
+        images=round.tasks.asked().count(),
+        redundancy=round.redundancy,
+        guidelines=round.guideline_version,
+        queries=round.queries_key,
+    )
 
 
 def admit(*, round: Round, admitting: bool) -> None:  # noqa: A002
@@ -177,7 +190,7 @@ def admit(*, round: Round, admitting: bool) -> None:  # noqa: A002
 
 
 @transaction.atomic
-def begin_closing(*, round: Round) -> None:  # noqa: A002
+def begin_closing(*, round: Round, by: User | None = None) -> None:  # noqa: A002
     """Freeze the votes: open -> closing; unanswered places are released, sittings end.
 
     An answer that is on its way is waited for; one that comes later is kept as surplus.
@@ -205,9 +218,17 @@ def begin_closing(*, round: Round) -> None:  # noqa: A002
     waiting.update(state=AssignmentState.RELEASED)
     list(round.tasks.order_by("pk").select_for_update(no_key=True).values_list("pk"))
     set_counters(Q(round=round.pk))
+    _record(round, by, Act.ROUND_CLOSING, answers=given.count())
 
 
-def finish_closing(*, round: Round, votes_key: str = "", now: datetime | None = None) -> None:  # noqa: A002
+@transaction.atomic
+def finish_closing(
+    *,
+    round: Round,  # noqa: A002
+    votes_key: str = "",
+    by: User | None = None,
+    now: datetime | None = None,
+) -> None:
     """Publish the end: closing -> closed."""
     _advance(
         round,
@@ -217,11 +238,20 @@ def finish_closing(*, round: Round, votes_key: str = "", now: datetime | None = 
         votes_key=votes_key,
         closed_at=now or timezone.now(),
     )
+    _record(round, by, Act.ROUND_CLOSED, votes=votes_key)
 
 
-def abort_closing(*, round: Round) -> None:  # noqa: A002
+@transaction.atomic
+def abort_closing(*, round: Round, by: User | None = None) -> None:  # noqa: A002
     """Open again after a failed or cancelled job: closing -> open; annotators may come back."""
     _advance(round, (RoundState.CLOSING,), RoundState.OPEN, "open again")
+    _record(round, by, Act.ROUND_REOPENED)
+
+
+def _record(round_: Round, by: User | None, act: Act, **content: object) -> None:
+    record(
+        project=round_.project, by=by, act=act, subject=f"round {round_.number}", content=content
+    )
 
 
 def _advance(

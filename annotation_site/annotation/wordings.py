@@ -2,8 +2,11 @@
 
 from django.db import transaction
 
+from annotation_site.accounts.models import User
 from annotation_site.annotation.models import Round, RoundState, Wording
 from annotation_site.annotation.remarks import WordingKind
+from annotation_site.projects.audit import digest, record
+from annotation_site.projects.models import Act
 
 
 def keep_wordings(round_: Round) -> None:
@@ -18,7 +21,7 @@ def keep_wordings(round_: Round) -> None:
 
 
 @transaction.atomic
-def reword(*, round: Round, kind: WordingKind, text: str) -> int:  # noqa: A002
+def reword(*, round: Round, kind: WordingKind, text: str, by: User | None = None) -> int:  # noqa: A002
     """Change a text; while the round is open the new one becomes a version of its own.
 
     Answers and sittings name the version they were given under, so an open round may be reworded.
@@ -31,12 +34,33 @@ def reword(*, round: Round, kind: WordingKind, text: str) -> int:  # noqa: A002
         WordingKind.GUIDELINES: ("guidelines", "guideline_version"),
         WordingKind.CONSENT: ("consent_text", "consent_version"),
     }[kind]
-    if getattr(locked, field) != text:
+    is_new = getattr(locked, field) != text
+    if is_new:
         setattr(locked, field, text)
         setattr(locked, counter, getattr(locked, counter) + 1)
         locked.save(update_fields=[field, counter])
     if locked.state not in {RoundState.DRAFT, RoundState.PREPARING, RoundState.READY}:
         keep_wordings(locked)
+    if is_new:
+        record_words(round=locked, by=by, kind=kind, version=getattr(locked, counter), text=text)
     setattr(round, field, text)
     setattr(round, counter, getattr(locked, counter))
     return int(getattr(locked, counter))
+
+
+def record_words(
+    *,
+    round: Round,  # noqa: A002
+    by: User | None,
+    kind: WordingKind,
+    version: int,
+    text: str,
+) -> None:
+    """Audit that a text for annotators changed; the audit keeps its digest, the round the text."""
+    record(
+        project=round.project,
+        by=by,
+        act=Act.WORDS_CHANGED,
+        subject=f"{kind.label.lower()} of round {round.number}",
+        content={"version": version, "sha256": digest(text)},
+    )

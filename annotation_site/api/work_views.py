@@ -190,7 +190,7 @@ class JobCancel(_OneJob):
         expect_no_body(request)
 
         def work() -> Done:
-            cancelled = jobs.cancel(job)
+            cancelled = jobs.cancel(job, by=self.token.owner)
             body = dict(self.get_serializer(cancelled).data)
             return Done(body=body, status=HTTPStatus.OK)
 

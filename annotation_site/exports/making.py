@@ -19,6 +19,7 @@ from annotation_site.exports.snapshot import Aside, snapshot
 from annotation_site.exports.source import Source
 from annotation_site.exports.tables import Document, Table
 from annotation_site.exports.writing import flush, sha256, write_document, write_table
+from annotation_site.projects.audit import head_of
 
 SCHEMA_VERSION = 1
 """Raised when a column is taken away or changes its meaning; further columns do not raise it."""
@@ -155,7 +156,7 @@ def _written(path: Path, kind: str, words: str, content_type: str, n_rows: int |
 def _about(
     round_: Round, source: Source, taken_at: datetime, tables: tuple[Table, ...]
 ) -> dict[str, Any]:
-    dataset = round_.project.dataset
+    dataset, audit = round_.project.dataset, head_of(round_.project)
     return {
         "format": "gazecheck-export",
         "schema_version": SCHEMA_VERSION,
@@ -179,6 +180,7 @@ def _about(
             "closed_at": round_.closed_at.isoformat() if round_.closed_at else None,
         },
         "ledger_version": source.left_out.version,
+        "audit": {"number": audit.number, "head": audit.hash},
         "posteriors": {
             "method": "dawid_skene",
             "model": source.posteriors.model,

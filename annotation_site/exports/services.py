@@ -14,6 +14,8 @@ from annotation_site.exports.making import Made, folder_of
 from annotation_site.exports.models import Export, ExportFile
 from annotation_site.jobs import services as jobs
 from annotation_site.jobs.models import ACTIVE, JobKind
+from annotation_site.projects.audit import record
+from annotation_site.projects.models import Act
 from annotation_site.review.models import RoundResult
 from annotation_site.web.refusals import Refused
 
@@ -45,7 +47,14 @@ def ask_for_export(*, round: Round, asked_by: User | None) -> Export:  # noqa: A
         job = jobs.enqueue(
             project=round.project, kind=JobKind.EXPORT, round=round, created_by=asked_by
         )
-        return Export.objects.create(round=round, job=job, created_by=asked_by)
+        made = Export.objects.create(round=round, job=job, created_by=asked_by)
+        record(
+            project=round.project,
+            by=asked_by,
+            act=Act.EXPORT_ASKED,
+            subject=f"export {made.public_id} of round {round.number}",
+        )
+    return made
 
 
 def publish(*, export: Export, made: Made) -> None:
@@ -78,8 +87,12 @@ def publish(*, export: Export, made: Made) -> None:
         )
 
 
-def delete_export(*, export: Export) -> None:
+def delete_export(*, export: Export, deleted_by: User) -> None:
     """Take an export and its files away.
+
+    Args:
+        export: which one.
+        deleted_by: the lead.
 
     Raises:
         Refused: its job is still at it.
@@ -90,6 +103,12 @@ def delete_export(*, export: Export) -> None:
             raise Refused("This export is still being written. Cancel its job first.")
         folder = folder_of(locked.public_id)
         locked.delete()
+        record(
+            project=export.round.project,
+            by=deleted_by,
+            act=Act.EXPORT_DELETED,
+            subject=f"export {export.public_id} of round {export.round.number}",
+        )
         transaction.on_commit(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 

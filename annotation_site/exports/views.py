@@ -59,7 +59,7 @@ def delete(request: SignedInRequest, public_id: str) -> HttpResponse:
     membership = membership_of(request, role=Role.LEAD, rounds__exports__public_id=public_id)
     export = get_object_or_404(Export, public_id=public_id, round__project=membership.project)
     try:
-        services.delete_export(export=export)
+        services.delete_export(export=export, deleted_by=request.user)
         messages.success(request, "The export is deleted.")
     except Refused as refusal:
         messages.error(request, str(refusal))

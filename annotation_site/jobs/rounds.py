@@ -6,10 +6,17 @@ from annotation_site.accounts.models import User
 from annotation_site.annotation import rounds
 from annotation_site.annotation.errors import AnnotationError
 from annotation_site.annotation.models import Arm, Round, RoundState
+from annotation_site.annotation.remarks import WordingKind
+from annotation_site.annotation.wordings import record_words
 from annotation_site.jobs import services
 from annotation_site.jobs.models import Job, JobKind
 from annotation_site.projects.models import Dataset, Project, ReferenceModel
 from annotation_site.web.refusals import Refused
+
+CHOSEN = (
+    "question", "guidelines", "redundancy", "block_size", "show_class", "guideline_version"
+)  # fmt: skip
+"""Fields of a round that its budget's form settles."""
 
 
 @transaction.atomic
@@ -78,19 +85,19 @@ def choose_budget(
             round.redundancy, round.block_size = redundancy, block_size
             round.show_class = show_class
             round.guideline_version += int(words_changed)
-            round.save(
-                update_fields=[
-                    "question",
-                    "guidelines",
-                    "redundancy",
-                    "block_size",
-                    "show_class",
-                    "guideline_version",
-                ]
-            )
-            return services.enqueue(
+            round.save(update_fields=CHOSEN)
+            job = services.enqueue(
                 project=round.project, kind=JobKind.PREPARE, round=round, created_by=chosen_by
             )
+            if words_changed:
+                record_words(
+                    round=round,
+                    by=chosen_by,
+                    kind=WordingKind.GUIDELINES,
+                    version=round.guideline_version,
+                    text=f"{question}\n\n{guidelines}",
+                )
+            return job
     except AnnotationError as error:
         raise Refused(sentence(error)) from error
 
@@ -105,9 +112,9 @@ def close_round(*, round: Round, closed_by: User) -> Job | None:  # noqa: A002
     """
     try:
         with transaction.atomic():
-            rounds.begin_closing(round=round)
+            rounds.begin_closing(round=round, by=closed_by)
             if round.arm != Arm.ATTENTION:
-                rounds.finish_closing(round=round)
+                rounds.finish_closing(round=round, by=closed_by)
                 return None
             return services.enqueue(
                 project=round.project, kind=JobKind.CLOSE, round=round, created_by=closed_by

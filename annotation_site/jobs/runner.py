@@ -253,7 +253,7 @@ def _close(job: Job, watcher: JobWatcher) -> dict[str, Any]:
             artifacts={name: run.ensure(name).key for name in run.seconds},
             folder=folder,
         )
-        rounds.finish_closing(round=round_, votes_key=run.ensure("votes").key)
+        rounds.finish_closing(round=round_, votes_key=run.ensure("votes").key, by=job.created_by)
     return {"verdict": report["verdict"], "seconds": run.seconds}
 
 

@@ -94,8 +94,12 @@ def active_job(
     return jobs.order_by("-created_at").first()
 
 
-def cancel(job: Job) -> Job:
+def cancel(job: Job, *, by: User | None = None) -> Job:
     """Take a queued job out of the queue, or ask a running one to stop at its next step.
+
+    Args:
+        job: which one.
+        by: who wants it; the audit tells it where a round opens again at once.
 
     Raises:
         Refused: the job has already ended.
@@ -107,7 +111,7 @@ def cancel(job: Job) -> Job:
             state=JobState.CANCELLED, cancel_requested=True, finished_at=timezone.now()
         ):
             add_line(job_id=job.pk, text="Cancelled before it began.")
-            _fall_back(job)
+            _fall_back(job, by)
         elif running.update(cancel_requested=True):
             add_line(job_id=job.pk, text="Asked to stop.")
         else:
@@ -117,8 +121,12 @@ def cancel(job: Job) -> Job:
     return job
 
 
-def retry(job: Job) -> Job:
+def retry(job: Job, *, by: User | None = None) -> Job:
     """Queue a failed or cancelled job again; work it finished before is not done twice.
+
+    Args:
+        job: which one.
+        by: who wants it; the audit tells it where votes are frozen again.
 
     Raises:
         Refused: the job is active or done, or another one of its kind is active.
@@ -147,7 +155,7 @@ def retry(job: Job) -> Job:
                     f"Only a failed or cancelled job can be tried again; "
                     f"this one is {job.get_state_display().lower()}."
                 )
-            _take_round_forward(job)
+            _take_round_forward(job, by)
             add_line(job_id=job.pk, text="Queued again.")
             _send(job.pk)
     except AnnotationError as error:
@@ -325,21 +333,21 @@ def _take_up(job: Job, now: datetime) -> bool:
     return bool(changed)
 
 
-def _fall_back(job: Job) -> None:
+def _fall_back(job: Job, by: User | None = None) -> None:
     """Give the round of a job that ended badly back to the lead."""
     state = _round_state(job)
     if job.round and job.kind == JobKind.PREPARE and state == RoundState.PREPARING:
         rounds.abort_preparing(round=job.round)
     elif job.round and job.kind == JobKind.CLOSE and state == RoundState.CLOSING:
-        rounds.abort_closing(round=job.round)
+        rounds.abort_closing(round=job.round, by=by)
 
 
-def _take_round_forward(job: Job) -> None:
+def _take_round_forward(job: Job, by: User | None) -> None:
     state = _round_state(job)
     if job.round and job.kind == JobKind.PREPARE and state != RoundState.PREPARING:
         rounds.begin_preparing(round=job.round, budget=job.round.budget)
     elif job.round and job.kind == JobKind.CLOSE and state != RoundState.CLOSING:
-        rounds.begin_closing(round=job.round)
+        rounds.begin_closing(round=job.round, by=by)
 
 
 def _round_state(job: Job) -> str | None:

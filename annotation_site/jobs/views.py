@@ -62,7 +62,7 @@ def cancel(request: SignedInRequest, public_id: UUID) -> HttpResponse:
     """Cancel a job."""
     job, _ = _job(request, public_id, role=Role.LEAD)
     try:
-        job = services.cancel(job)
+        job = services.cancel(job, by=request.user)
         ended = not job.cancel_requested or job.finished_at is not None
         messages.success(
             request, "The job is cancelled." if ended else "The job stops at its next step."
@@ -78,7 +78,7 @@ def retry(request: SignedInRequest, public_id: UUID) -> HttpResponse:
     """Queue a job again."""
     job, _ = _job(request, public_id, role=Role.LEAD)
     try:
-        services.retry(job)
+        services.retry(job, by=request.user)
         messages.success(request, "The job is queued again.")
     except Refused as refusal:
         messages.error(request, str(refusal))

@@ -149,3 +149,24 @@ class ControlHeat(models.Model):
 
     def __str__(self) -> str:
         return f"random weights ({self.part}) over {self.image}"
+
+
+class Reliance(models.Model):
+    """Which images would enter or leave the subset without each annotator's answers, at a moment."""
+
+    round = models.ForeignKey(Round, on_delete=models.CASCADE, related_name="reliances")
+    made_at = models.DateTimeField(auto_now_add=True)
+    n_answers = models.PositiveIntegerField(help_text="current answers of the round")
+    newest_answer = models.PositiveBigIntegerField(help_text="key of the newest answer")
+    ledger = models.PositiveIntegerField(help_text="version of the round's ledger")
+    n_subset = models.PositiveIntegerField(help_text="images of the subset with everybody")
+    lines = models.JSONField(
+        help_text="[{annotator, sitting, answers, n_enters, n_leaves, enters, leaves}], most first"
+    )
+    milliseconds = models.PositiveIntegerField(help_text="that it took")
+
+    class Meta:
+        ordering = ["round", "pk"]
+
+    def __str__(self) -> str:
+        return f"what the subset of {self.round} rests on"

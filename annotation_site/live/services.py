@@ -15,7 +15,7 @@ from annotation_site.live.charts import chart_of
 from annotation_site.live.models import LiveSpace, Look, Snapshot
 from annotation_site.live.steering import packed_worths
 from annotation_site.live.storage import OpenSpace, StoredSpace, open_space, write_space
-from annotation_site.quality.figures import Study, items_of, study_of
+from annotation_site.quality.figures import Items, Study, items_from, items_of, study_of
 from annotation_site.web.refusals import Refused
 from engine.curation.preview import SubsetPreview, jaccard, preview_subset
 from engine.labeling.preview import Preview, class_graph, preview
@@ -99,18 +99,42 @@ class Known:
     asked: Mapping[int, int]
 
 
-def known_of(round_: Round, space: StoredSpace) -> Known:
-    """Read posteriors and votes of a round and of those before it, under their present ledgers."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Heard:
+    """A round's answers under its present ledger, and where its queries lie in a space.
+
+    Attributes:
+        study: The answers.
+        asked: Place in the space of each query; key of its task.
+    """
+
+    study: Study
+    asked: Mapping[int, int]
+
+
+def heard_of(round_: Round, space: StoredSpace) -> list[Heard]:
+    """Read a round, which comes last, and those before it that have answers."""
+    rounds = round_.project.rounds.filter(arm=Arm.ATTENTION, number__lte=round_.number)
+    studies = [study_of(each) for each in rounds.order_by("number")]
+    return [
+        Heard(study=study, asked=_places_of(study.round, space))
+        for study in studies
+        if len(study.collected) or study.round.pk == round_.pk
+    ]
+
+
+def known_from(heard: Sequence[Heard], space: StoredSpace, *, without: str = "") -> Known:
+    """Give posteriors and votes of rounds; where two asked about an image, the later ones.
+
+    Args:
+        heard: In the rounds' order.
+        space: Whose images.
+        without: An annotator's public id, to hear all others alone.
+    """
     n = len(space)
     posterior, yes, no = np.full(n, 0.5), np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
-    rounds = round_.project.rounds.filter(arm=Arm.ATTENTION, number__lte=round_.number)
-    asked: dict[int, int] = {}
-    for each in rounds.order_by("number"):
-        study = study_of(each)
-        if len(study.collected) == 0 and each.pk != round_.pk:
-            continue
-        asked = _places_of(each, space)
-        items = items_of(study)
+    for study, asked in ((each.study, each.asked) for each in heard):
+        items = _items_without(study, without)
         keys = [study.answers.tasks[number].task_id for number in items.task.tolist()]
         inside = np.array([key in asked for key in keys], dtype=bool)
         at = np.array([asked[key] for key in keys if key in asked], dtype=np.int64)
@@ -118,7 +142,12 @@ def known_of(round_: Round, space: StoredSpace) -> Known:
             posterior[at] = items.posterior[inside, 1]
             counts = np.rint(items.counts[inside]).astype(np.int64)
             no[at], yes[at] = counts[:, 0], counts[:, 1]
-    return Known(posterior=posterior, yes=yes, no=no, asked=asked)
+    return Known(posterior=posterior, yes=yes, no=no, asked=heard[-1].asked)
+
+
+def _items_without(study: Study, annotator: str) -> Items:
+    out = [each.sitting_id for each in study.answers.people if each.annotator == annotator]
+    return items_from(study.answers.without(out, ())) if out else items_of(study)
 
 
 def _places_of(round_: Round, space: StoredSpace) -> dict[int, int]:
@@ -146,14 +175,14 @@ def take_snapshot(*, round: Round) -> Snapshot | None:  # noqa: A002
         Refused: The round has no space, or its file is gone.
     """
     began = time.monotonic()
-    live, space = _opened(round)
+    live, space = opened(round)
     study = study_of(round)
     last = Snapshot.objects.filter(round=round).order_by("-number").first()
     if last is not None and _stamp_of(last) == _stamp(study):
         return None
     stored = space.stored
     config = SpreadingConfig(**live.spreading)
-    known = known_of(round, stored)
+    known = known_from(heard_of(round, stored), stored)
     found = preview(space.graph, known.posterior, known.yes, known.no, config)
     subset = preview_subset(found.scores, stored.classes, stored.environments, seed=round.seed)
     sides = found.scores >= 0.5
@@ -191,7 +220,12 @@ def round_up(value: float) -> int:
     return int(-(-value // 1))
 
 
-def _opened(round_: Round) -> tuple[LiveSpace, OpenSpace]:
+def opened(round_: Round) -> tuple[LiveSpace, OpenSpace]:
+    """Give a round's space and what its file holds.
+
+    Raises:
+        Refused: The round has no space, or its file is gone.
+    """
     live = LiveSpace.objects.filter(round=round_).first()
     if live is None:
         raise Refused(

@@ -3,7 +3,7 @@
 from django_tasks import task
 
 from annotation_site.annotation.models import Round, RoundState
-from annotation_site.live import claims, services, steering
+from annotation_site.live import claims, reliance, services, steering
 from annotation_site.web.refusals import Refused
 
 
@@ -24,3 +24,15 @@ def refresh(round_id: int) -> None:
         return
     finally:
         claims.unclaim(round=round_)
+
+
+@task()
+def weigh(round_id: int) -> None:
+    """Work out whose answers a round's subset rests on."""
+    round_ = Round.objects.select_related("project__dataset").filter(pk=round_id).first()
+    if round_ is None:
+        return
+    try:
+        reliance.weigh(round=round_)
+    except Refused:
+        return

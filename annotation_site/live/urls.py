@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from annotation_site.live import views
+from annotation_site.live import reliance_views, views
 
 _ROUND = "rounds/<str:public_id>/live/"
 urlpatterns = [
@@ -11,6 +11,8 @@ urlpatterns = [
     path(f"{_ROUND}refresh/", views.refresh, name="refresh"),
     path(f"{_ROUND}looks/<int:number>/", views.look, name="look"),
     path(f"{_ROUND}steering/", views.steer, name="steer"),
+    path(f"{_ROUND}annotators/", reliance_views.annotators, name="annotators"),
+    path(f"{_ROUND}annotators/weigh/", reliance_views.weigh, name="weigh"),
     path(f"{_ROUND}gold/", views.gold_page, name="gold"),
     path(f"{_ROUND}gold/add/", views.add_gold, name="add_gold"),
     path(f"{_ROUND}gold/twins/", views.make_twins, name="make_twins"),

@@ -95,7 +95,7 @@ def change_study(request: SignedInRequest, public_id: str) -> HttpResponse:
     if not form.is_valid():
         return _page(request, study, form, status=422)
     try:
-        services.change(study=study, values=form.values())
+        services.change(study=study, values=form.values(), by=request.user)
     except PanelRefused as refusal:
         form.add_error(None, str(refusal))
         return _page(request, study, form, status=409)
@@ -169,7 +169,7 @@ def revoke_invite(request: SignedInRequest, public_id: str, index: int) -> HttpR
 def forget(request: SignedInRequest, public_id: str) -> HttpResponse:
     """Delete the panel's ids now."""
     study = own_study(request, public_id)
-    count = services.forget(study=study)
+    count = services.forget(study=study, by=request.user)
     messages.success(request, f"The panel's ids of {count} people are deleted. Answers stay.")
     return redirect("panels:submissions", public_id)
 

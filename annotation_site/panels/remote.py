@@ -9,6 +9,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from annotation_site.accounts.models import User
 from annotation_site.annotation import services as annotation
 from annotation_site.annotation.identity import hash_external
 from annotation_site.annotation.models import AT_WORK, Annotator, PlatformStatus, Sitting
@@ -20,12 +21,22 @@ from annotation_site.panels.outcomes import code_type_due, codes_of
 from annotation_site.panels.panels import external_name
 from annotation_site.panels.prolific import Submission
 from annotation_site.panels.services import submission_fact
+from annotation_site.projects.audit import record
+from annotation_site.projects.models import Act
 
 FREES_PLACES = (PlatformStatus.RETURNED, PlatformStatus.REJECTED)
 """After these nobody comes back, so that open images go to others at once.
 
 Time that ran out is left to the lease: somebody may still finish.
 """
+DECIDES_PAY = (
+    PlatformStatus.APPROVED,
+    PlatformStatus.PARTIALLY_APPROVED,
+    PlatformStatus.SCREENED_OUT,
+    PlatformStatus.RETURNED,
+    PlatformStatus.REJECTED,
+)
+"""What became of somebody's pay; decided on the panel, for this site only advises."""
 TOLD = (
     "remote_status", "remote_at", "entered", "remote_started_at", "remote_completed_at",
     "return_requested", "verified", "person_differs",
@@ -51,13 +62,16 @@ class Noted:
 
 
 @transaction.atomic
-def note(*, study: PanelStudy, told: Iterable[Submission], at: datetime) -> Noted:
+def note(
+    *, study: PanelStudy, told: Iterable[Submission], at: datetime, by: User | None = None
+) -> Noted:
     """Take over what the panel says of a study's submissions.
 
     Args:
         study: Whose submissions they are.
         told: The words.
         at: When they were true.
+        by: Who brought them; None: the panel.
 
     Returns:
         What that changed.
@@ -71,13 +85,30 @@ def note(*, study: PanelStudy, told: Iterable[Submission], at: datetime) -> Note
     }
     codes = codes_of(held)
     changed = unknown = 0
+    decided: dict[str, str] = {}
     for submission_hash, row in by_hash.items():
         visit = known.get(submission_hash)
         if visit is None:
             visit = _list_unknown(held, submission_hash, row)
             unknown += 1
+        known_status = visit.remote_status
         changed += _note_one(visit, row, codes, at)
+        if visit.remote_status != known_status and visit.remote_status in DECIDES_PAY:
+            decided[visit.public_id] = visit.remote_status
+    if decided:
+        _record_pay(held, by, decided)
     return Noted(told=len(rows), changed=changed, unknown=unknown)
+
+
+def _record_pay(study: PanelStudy, by: User | None, decided: dict[str, str]) -> None:
+    counts = {status.value: list(decided.values()).count(status) for status in DECIDES_PAY}
+    record(
+        project=study.round.project,
+        by=by,
+        act=Act.PAY_DECIDED,
+        subject=f"{study.name}, round {study.round.number}",
+        content={status: n for status, n in counts.items() if n} | {"visits": decided},
+    )
 
 
 def _list_unknown(study: PanelStudy, submission_hash: str, row: Submission) -> Visit:

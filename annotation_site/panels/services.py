@@ -1,6 +1,6 @@
 """The verbs of panels: set a study up, let people in, part from them, give places and ids back.
 
-Locks are taken in the order study, round, annotator, sittings, tasks.
+Locks are taken in the order study, round, annotator, sittings, tasks, head of the audit.
 """
 
 import logging
@@ -33,7 +33,8 @@ from annotation_site.panels.codes import Outcome, draw_codes
 from annotation_site.panels.errors import EntryRefused, PanelRefused, TurnedAway
 from annotation_site.panels.models import Invite, PanelAccount, PanelStudy, Visit
 from annotation_site.panels.panels import Panel, fault_of_template
-from annotation_site.projects.models import Project
+from annotation_site.projects.audit import record
+from annotation_site.projects.models import Act, Project
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +71,9 @@ def set_up(*, round: Round, panel: Panel, created_by: User) -> PanelStudy:  # no
 
 
 @transaction.atomic
-def change(*, study: PanelStudy, values: Mapping[str, object]) -> PanelStudy:
+def change(
+    *, study: PanelStudy, values: Mapping[str, object], by: User | None = None
+) -> PanelStudy:
     """Keep a study's settings; what decides about codes is fixed once somebody has come.
 
     Raises:
@@ -92,6 +95,7 @@ def change(*, study: PanelStudy, values: Mapping[str, object]) -> PanelStudy:
         setattr(held, name, values[name])
     if changed:
         held.save(update_fields=sorted(changed))
+        _record(held, by, Act.STUDY_CHANGED, {name: values[name] for name in sorted(changed)})
     return held
 
 
@@ -298,7 +302,7 @@ def release_tests(*, study: PanelStudy, now: datetime | None = None) -> int:
 
 
 @transaction.atomic
-def mark_test(*, study: PanelStudy, public_id: str) -> bool:
+def mark_test(*, study: PanelStudy, public_id: str, by: User | None = None) -> bool:
     """Keep a visit out of every figure, as a look by the panel's own staff; its places go back."""
     visit = study.visits.filter(public_id=public_id, is_test=False).first()
     if visit is None:
@@ -307,6 +311,7 @@ def mark_test(*, study: PanelStudy, public_id: str) -> bool:
     if visit.sitting_id is not None:
         Sitting.objects.filter(pk=visit.sitting_id).update(is_test=True)
         release_tests(study=study)
+    _record(study, by, Act.VISIT_SET_ASIDE, {"visit": public_id})
     return True
 
 
@@ -319,7 +324,7 @@ def submission_fact(visit: Visit) -> str:
 
 
 @transaction.atomic
-def forget(*, study: PanelStudy, now: datetime | None = None) -> int:
+def forget(*, study: PanelStudy, by: User | None = None, now: datetime | None = None) -> int:
     """Delete what a panel calls the people of a study; their answers stay, under pseudonyms.
 
     Who is also in a study whose ids are not deleted yet keeps the id that both share.
@@ -348,6 +353,7 @@ def forget(*, study: PanelStudy, now: datetime | None = None) -> int:
             left = {name: value for name, value in facts.items() if name not in gone}
             Identity.objects.filter(annotator=annotator).update(sealed=seal(left))
     PanelStudy.objects.filter(pk=study.pk).update(forgotten_at=now)
+    _record(study, by, Act.IDS_DELETED, {"people": count})
     return count
 
 
@@ -360,6 +366,16 @@ def due_for_forgetting(now: datetime) -> list[PanelStudy]:
         if study.round.closed_at is not None
         and study.round.closed_at + timedelta(days=study.forget_after_days) <= now
     ]
+
+
+def _record(study: PanelStudy, by: User | None, act: Act, content: Mapping[str, object]) -> None:
+    record(
+        project=study.round.project,
+        by=by,
+        act=act,
+        subject=f"{study.name}, round {study.round.number}",
+        content=content,
+    )
 
 
 def _check_entry_once(arrival: Arrival, visit: Visit | None, browser: str) -> None:

@@ -106,7 +106,7 @@ def import_csv(request: SignedInRequest, public_id: str) -> HttpResponse:
     except PanelRefused as refusal:
         messages.error(request, str(refusal))
         return redirect("panels:submissions", public_id)
-    noted = note(study=study, told=told, at=timezone.now())
+    noted = note(study=study, told=told, at=timezone.now(), by=request.user)
     messages.success(
         request,
         f"{noted.told} submissions read, {noted.changed} changed, {noted.unknown} had never come here.",
@@ -119,7 +119,8 @@ def import_csv(request: SignedInRequest, public_id: str) -> HttpResponse:
 def mark_test(request: SignedInRequest, public_id: str) -> HttpResponse:
     """Keep a visit out of every figure, as a look of the panel's own."""
     study = own_study(request, public_id)
-    if services.mark_test(study=study, public_id=request.POST.get("visit", "")):
+    visit = request.POST.get("visit", "")
+    if services.mark_test(study=study, public_id=visit, by=request.user):
         messages.success(request, "The visit counts as a look; its places went back.")
     else:
         messages.error(request, "There is no such visit, or it is a look already.")

@@ -1,7 +1,8 @@
-"""Projects, who may see them, their data set, its images and the classifier under study."""
+"""Projects, who may see them, their data set, its images, the classifier, and the audit of acts."""
 
 import secrets
 from datetime import datetime, timedelta
+from typing import Any, NoReturn
 
 from django.conf import settings
 from django.db import models
@@ -195,3 +196,112 @@ class ReferenceModel(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+# ---- the audit ----------------------------------------------------------------------------------
+
+GENESIS = "0" * 64
+"""What stands for the entry before the first."""
+
+
+class Act(models.TextChoices):
+    """What leads and reviewers do that changes results, pay, or who may do either."""
+
+    ROUND_OPENED = "round_opened", "Round opened"
+    ROUND_CLOSING = "round_closing", "Votes frozen"
+    ROUND_CLOSED = "round_closed", "Round closed"
+    ROUND_REOPENED = "round_reopened", "Round opened again"
+    RULES_FROZEN = "rules_frozen", "Rules frozen"
+    RULES_CHANGED = "rules_changed", "Rules changed"
+    LEFT_OUT = "left_out", "Left out"
+    LET_IN_AGAIN = "let_in_again", "Let in again"
+    SECOND_LOOK = "second_look", "Second look"
+    UNVEILED = "unveiled", "Crowd's answers shown"
+    WORDS_CHANGED = "words_changed", "Texts for annotators changed"
+    STUDY_CHANGED = "study_changed", "Terms of recruiting changed"
+    PAY_DECIDED = "pay_decided", "Pay decided on the panel"
+    VISIT_SET_ASIDE = "visit_set_aside", "Visit set aside as a test"
+    IDS_DELETED = "ids_deleted", "Panel's ids deleted"
+    EXPORT_ASKED = "export_asked", "Export made"
+    EXPORT_DELETED = "export_deleted", "Export deleted"
+    MEMBER_ADDED = "member_added", "Member added"
+    MEMBER_REMOVED = "member_removed", "Member removed"
+
+
+class AppendOnly(Exception):
+    """Somebody tried to change or delete an entry of the audit."""
+
+
+class AuditQuerySet(models.QuerySet["AuditEntry"]):
+    """Entries to read; changing or deleting them raises, and so does adding them unsealed."""
+
+    def update(self, **_values: Any) -> NoReturn:
+        """Refuse."""
+        raise AppendOnly("an entry of the audit cannot be changed")
+
+    def delete(self) -> NoReturn:
+        """Refuse."""
+        raise AppendOnly("an entry of the audit cannot be deleted")
+
+    def bulk_update(self, *_args: Any, **_more: Any) -> NoReturn:
+        """Refuse."""
+        raise AppendOnly("an entry of the audit cannot be changed")
+
+    def bulk_create(self, *_args: Any, **_more: Any) -> NoReturn:
+        """Refuse."""
+        raise AppendOnly("entries of the audit are added one by one, by projects.audit.record")
+
+
+class AuditChain(models.Model):
+    """The head of a project's chain; whoever adds an entry locks this row."""
+
+    project = models.OneToOneField(Project, on_delete=models.CASCADE, related_name="audit_chain")
+    length = models.PositiveBigIntegerField(default=0)
+    head = models.CharField(max_length=64, default=GENESIS, help_text="hash of the last entry")
+
+    def __str__(self) -> str:
+        return f"{self.length} audited acts of {self.project}"
+
+
+class AuditEntry(models.Model):
+    """One act: who did what to what, when, and with which content."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="audit_entries")
+    number = models.PositiveBigIntegerField(help_text="1 for the first of the project")
+    at = models.DateTimeField()
+    who = models.CharField(max_length=150, blank=True, help_text="user name; empty: the site")
+    who_key = models.BigIntegerField(null=True, blank=True, help_text="of the user then")
+    act = models.CharField(max_length=20, choices=Act)
+    subject = models.CharField(max_length=200)
+    content = models.TextField(help_text="canonical JSON, kept to the letter for its hash")
+    previous = models.CharField(max_length=64)
+    hash = models.CharField(max_length=64)
+
+    objects = AuditQuerySet.as_manager()
+
+    class Meta:
+        base_manager_name = "objects"
+        constraints = [
+            models.UniqueConstraint(fields=["project", "number"], name="audit_number_once"),
+            models.CheckConstraint(condition=models.Q(number__gte=1), name="audit_number"),
+            models.CheckConstraint(condition=models.Q(act__in=Act.values), name="audit_act"),
+        ]
+        ordering = ["project", "number"]
+
+    def __str__(self) -> str:
+        return f"entry {self.number} of {self.project}: {self.get_act_display()}"
+
+    def save(self, **more: Any) -> None:
+        """Add the entry.
+
+        Raises:
+            AppendOnly: It is there already.
+        """
+        if not self._state.adding:
+            raise AppendOnly("an entry of the audit cannot be changed")
+        # With a key given Django would first try to change the row that has it.
+        super().save(**(more | {"force_insert": True}))
+
+    def delete(self, *_args: Any, **_more: Any) -> NoReturn:
+        """Refuse."""
+        raise AppendOnly("an entry of the audit cannot be deleted")

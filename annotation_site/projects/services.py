@@ -12,7 +12,9 @@ from django.utils import timezone
 
 from annotation_site.accounts.models import User
 from annotation_site.projects import data_root
+from annotation_site.projects.audit import record
 from annotation_site.projects.models import (
+    Act,
     Dataset,
     Invitation,
     Membership,
@@ -82,6 +84,7 @@ def register(
                 target_layer=target_layer,
                 settings=dict(classifier or {}),
             )
+            _record_member(project, lead, Act.MEMBER_ADDED, lead, Role.LEAD)
     except IntegrityError as error:
         raise Refused(f"You already lead a project named “{name}”. Choose another name.") from error
     return project
@@ -145,6 +148,14 @@ def accept_invitation(*, token: str, user: User) -> Project:
         if not used.update(used_by=user, used_at=timezone.now()):
             raise Refused(LINK_GONE)
         Membership.objects.create(project=invitation.project, user=user, role=invitation.role)
+        _record_member(
+            invitation.project,
+            user,
+            Act.MEMBER_ADDED,
+            user,
+            invitation.role,
+            invited_by=invitation.created_by.get_username(),
+        )
     return invitation.project
 
 
@@ -161,20 +172,37 @@ def revoke_invitation(*, project: Project, invitation_id: int) -> None:
         raise Refused("This invitation was used or revoked before.")
 
 
-def remove_member(*, project: Project, user_id: int) -> None:
+def remove_member(*, project: Project, user_id: int, removed_by: User) -> None:
     """Take somebody's membership away; the last lead stays.
 
     Raises:
         Refused: no such member, or the last lead.
     """
     with transaction.atomic():
-        members = list(Membership.objects.select_for_update().filter(project=project))
+        members = list(
+            Membership.objects.select_for_update(of=("self",))
+            .select_related("user")
+            .filter(project=project)
+        )
         gone = [member for member in members if member.user_id == user_id]
         if not gone:
             raise Refused("This person is not a member.")
         if not any(m.role == Role.LEAD and m.user_id != user_id for m in members):
             raise Refused("The last lead cannot be removed. Invite another lead first.")
         gone[0].delete()
+        _record_member(project, removed_by, Act.MEMBER_REMOVED, gone[0].user, gone[0].role)
+
+
+def _record_member(
+    project: Project, by: User, act: Act, member: User, role: str, **more: str
+) -> None:
+    record(
+        project=project,
+        by=by,
+        act=act,
+        subject=member.get_username(),
+        content={"role": role, "member": member.pk, **more},
+    )
 
 
 def _hash(token: str) -> str:

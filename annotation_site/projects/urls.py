@@ -1,8 +1,8 @@
-"""Addresses of members, invitations and pictures. The project's pages live above this app."""
+"""Addresses of members, invitations, the audit and pictures. The project's pages live above this app."""
 
 from django.urls import path
 
-from annotation_site.projects import views
+from annotation_site.projects import audit_views, views
 
 urlpatterns = [
     path("projects/new/browse/", views.browse, name="browse"),
@@ -18,6 +18,7 @@ urlpatterns = [
         views.remove_member,
         name="remove_member",
     ),
+    path("projects/<str:public_id>/audit/", audit_views.audit, name="audit"),
     path("invitation/<str:token>/", views.accept_invitation, name="accept_invitation"),
     path("images/<str:public_id>-thumb.webp", views.thumb, name="thumb"),
     path("images/<str:public_id>.webp", views.picture, name="picture"),

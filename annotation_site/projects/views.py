@@ -64,7 +64,7 @@ def remove_member(request: SignedInRequest, public_id: str, user_id: int) -> Htt
     """Take a membership away."""
     project = member_project(request, public_id, role=Role.LEAD)
     try:
-        services.remove_member(project=project, user_id=user_id)
+        services.remove_member(project=project, user_id=user_id, removed_by=request.user)
         messages.success(request, "The member is removed.")
     except Refused as refusal:
         messages.error(request, str(refusal))

@@ -13,6 +13,8 @@ from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 
 from annotation_site.accounts.models import User
 from annotation_site.annotation.models import Response, ResponseQuerySet, Round, RoundState, Sitting
+from annotation_site.projects.audit import digest, record
+from annotation_site.projects.models import Act
 from annotation_site.quality.models import Action, LedgerEntry, LedgerSubject, RuleSet
 from annotation_site.web.refusals import Refused
 
@@ -184,7 +186,34 @@ def _write(
         ],
         batch_size=_AT_ONCE,
     )
+    _record(entry, people, answers)
     return entry
+
+
+def _record(
+    entry: LedgerEntry,
+    people: Mapping[int, Mapping[str, Any]],
+    answers: Mapping[int, Mapping[str, Any]],
+) -> None:
+    """Audit an entry; of its subjects and their evidence, which the ledger keeps, the digest."""
+    rule_set = entry.rule_set
+    record(
+        project=entry.round.project,
+        by=entry.by,
+        act=Act.LEFT_OUT if entry.action == Action.EXCLUDE else Act.LET_IN_AGAIN,
+        subject=f"ledger of round {entry.round.number}",
+        content={
+            "version": entry.version,
+            "people": len(people),
+            "answers": len(answers),
+            "reason": entry.reason,
+            "rule": entry.rule,
+            "rules_version": rule_set.version if rule_set else None,
+            "sha256": digest(
+                [{str(key): dict(each[key]) for key in each} for each in (people, answers)]
+            ),
+        },
+    )
 
 
 def _foreign(round_: Round, responses: list[int]) -> bool:

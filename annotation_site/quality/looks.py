@@ -8,6 +8,8 @@ from django.db.models import Max
 
 from annotation_site.accounts.models import User
 from annotation_site.annotation.models import Round, RoundState, Task, TaskRole
+from annotation_site.projects.audit import record
+from annotation_site.projects.models import Act
 from annotation_site.quality.figures import Items, Study
 from annotation_site.quality.models import SecondLook, Unveiling
 from annotation_site.web.refusals import Refused
@@ -39,7 +41,7 @@ def look(
     if answer not in locked.round.answers:
         raise Refused(f"Answer with one of {', '.join(locked.round.answers)}.")
     last = locked.second_looks.filter(by=by).aggregate(last=Max("version"))["last"] or 0
-    return SecondLook.objects.create(
+    made = SecondLook.objects.create(
         task=locked,
         by=by,
         version=last + 1,
@@ -47,11 +49,28 @@ def look(
         note=note.strip()[:300],
         blind=last == 0 and not is_unveiled(locked.round, by),
     )
+    record(
+        project=locked.round.project,
+        by=by,
+        act=Act.SECOND_LOOK,
+        subject=f"image {locked.position + 1} of round {locked.round.number}",
+        content={
+            "task": locked.pk,
+            "version": made.version,
+            "blind": made.blind,
+            "answer": answer,
+            "note": made.note,
+        },
+    )
+    return made
 
 
+@transaction.atomic
 def unveil(*, round: Round, by: User) -> Unveiling:  # noqa: A002  # the field's name
     """Show a lead the crowd's answers image by image; looks from now on are not blind."""
-    made, _ = Unveiling.objects.get_or_create(round=round, by=by)
+    made, is_new = Unveiling.objects.get_or_create(round=round, by=by)
+    if is_new:
+        record(project=round.project, by=by, act=Act.UNVEILED, subject=f"round {round.number}")
     return made
 
 

@@ -11,6 +11,8 @@ from annotation_site.accounts.models import User
 from annotation_site.annotation import rounds
 from annotation_site.annotation.models import Round, RoundState
 from annotation_site.annotation.setup import BEFORE_OPENING
+from annotation_site.projects.audit import record
+from annotation_site.projects.models import Act
 from annotation_site.quality.models import RuleSet
 from annotation_site.quality.rules import Rules
 from annotation_site.web.refusals import Refused
@@ -50,13 +52,15 @@ def settle_rules(
         raise Refused("These are the rules already.")
     if locked.state not in BEFORE_OPENING and not reason.strip():
         raise Refused("The round has opened: say why its rules change.")
-    return RuleSet.objects.create(
+    made = RuleSet.objects.create(
         round=locked,
         version=last.version + 1 if last else 1,
         rules=rules.as_json(),
         reason=reason.strip()[:300],
         created_by=settled_by,
     )
+    _record(made, settled_by, Act.RULES_CHANGED)
+    return made
 
 
 @transaction.atomic
@@ -67,7 +71,7 @@ def open_round(*, round: Round, opened_by: User, now: datetime | None = None) ->
         RoundNotReady: As `annotation.rounds.open_round` says; nothing is frozen then.
     """
     moment = now or timezone.now()
-    rounds.open_round(round=round, now=moment)
+    rounds.open_round(round=round, by=opened_by, now=moment)
     assert round.state == RoundState.OPEN  # or the line above had raised
     last, rules = rules_of(round)
     if last is None:
@@ -76,4 +80,19 @@ def open_round(*, round: Round, opened_by: User, now: datetime | None = None) ->
         )
     RuleSet.objects.filter(pk=last.pk).update(frozen_at=moment)
     last.frozen_at = moment
+    _record(last, opened_by, Act.RULES_FROZEN)
     return last
+
+
+def _record(rule_set: RuleSet, by: User, act: Act) -> None:
+    record(
+        project=rule_set.round.project,
+        by=by,
+        act=act,
+        subject=f"rules of round {rule_set.round.number}",
+        content={
+            "version": rule_set.version,
+            "reason": rule_set.reason,
+            "rules": rule_set.rules,
+        },
+    )

@@ -14,7 +14,12 @@ from engine.labeling.influence import (
     uncertainty,
     would_speak_for,
 )
-from engine.labeling.spreading import SpreadingConfig, build_graph, spread_masses
+from engine.labeling.spreading import (
+    AttentionScores,
+    SpreadingConfig,
+    build_graph,
+    spread_masses,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -97,17 +102,42 @@ def preview(
             f"the graph has {len(graph.site_of)} images, but {len(posterior)} posteriors and votes "
             f"of {len(yes)} and {len(no)} are given"
         )
-    plain = replace(config, kernel="knn", output="distribution", rescale=False)
     answered = yes + no > 0
-    core = np.where(answered, posterior, 0.0)
-    found = spread_masses(graph, core, np.where(answered, 1.0 - core, 0.0), plain)
-    arrived = arrived_from(graph, answered.astype(np.float64), plain.alpha)
-    lent = one_neighbour(graph, plain.alpha)
-    share = np.where(found.known, found.scores, plain.prior)
+    found = preview_scores(graph, posterior, answered, config)
+    arrived = arrived_from(graph, answered.astype(np.float64), config.alpha)
+    lent = one_neighbour(graph, config.alpha)
+    share = np.where(found.known, found.scores, config.prior)
     return Preview(
         scores=found.scores,
         known=found.known,
         uncertainty=uncertainty(arrived * share, arrived * (1.0 - share), lent),
-        speaks_for=would_speak_for(graph, arrived, lent, plain.alpha),
+        speaks_for=would_speak_for(graph, arrived, lent, config.alpha),
         flip_chance=flip_chance(yes, no),
     )
+
+
+def preview_scores(
+    graph: AffinityGraph,
+    posterior: Float[np.ndarray, " n"],
+    answered: Bool[np.ndarray, " n"],
+    config: SpreadingConfig,
+) -> AttentionScores:
+    """Spread what is known of the answered images to all of them: the scores of `preview` alone.
+
+    Two sparse systems, core and spurious apart.
+
+    Args:
+        graph: Of the images.
+        posterior: Probability of yes of each answered image; anything for the others.
+        answered: Which images anybody answered.
+        config: alpha and prior.
+
+    Returns:
+        A score for each image.
+
+    Raises:
+        MisalignedRows: The arrays are not of the graph's images.
+    """
+    plain = replace(config, kernel="knn", output="distribution", rescale=False)
+    core = np.where(answered, posterior, 0.0)
+    return spread_masses(graph, core, np.where(answered, 1.0 - core, 0.0), plain)

@@ -24,6 +24,7 @@ from annotation_site.exports.source import Source
 from annotation_site.jobs import services as jobs
 from annotation_site.jobs.models import JobState
 from annotation_site.jobs.tasks import run_job
+from annotation_site.projects import audit
 from annotation_site.quality import ledger
 from annotation_site.web.refusals import Refused
 from engine.labeling.aggregation import AggregationConfig, aggregate_votes
@@ -177,6 +178,9 @@ def test_csv_and_parquet_say_the_same(export, table):
 
 def test_the_manifest_names_every_file_with_its_digest_and_rows(export):
     manifest = json.loads(path_of(export, "manifest.json").read_text(encoding="utf-8"))
+    head = audit.head_of(export.round.project)
+    assert manifest["audit"] == {"number": head.number, "head": head.hash}
+    assert head.number > 0
 
     listed = {file["name"]: file for file in manifest["files"]}
     on_disk = {path.name for path in folder_of(export.public_id).iterdir()}
@@ -331,11 +335,11 @@ def test_one_export_of_a_round_at_a_time(answered, mira):
     assert Export.objects.count() == 1
 
 
-def test_deleting_takes_the_files_away(export):
+def test_deleting_takes_the_files_away(export, mira):
     folder = folder_of(export.public_id)
     assert folder.is_dir()
 
-    services.delete_export(export=export)
+    services.delete_export(export=export, deleted_by=mira)
 
     assert not folder.exists()
     assert not ExportFile.objects.exists()
@@ -345,7 +349,7 @@ def test_an_export_under_way_is_not_deleted(answered, mira):
     export = services.ask_for_export(round=answered, asked_by=mira)
 
     with pytest.raises(Refused, match="still being written"):
-        services.delete_export(export=export)
+        services.delete_export(export=export, deleted_by=mira)
 
     assert Export.objects.exists()
 

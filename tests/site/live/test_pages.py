@@ -6,14 +6,23 @@ from django.urls import reverse
 
 from annotation_site.annotation.models import Response, RoundState, TaskRole
 from annotation_site.live import controls, gold, services
-from annotation_site.live.models import Look, Snapshot, Steering
+from annotation_site.live.models import Look, Reliance, Snapshot, Steering
 from tests.site import factories
 from tests.site.live.conftest import keep_space
 from tests.site.quality import crowds
 
-READS = ("page", "panel")
+READS = ("page", "panel", "annotators")
 LEAD_READS = ("gold",)
-VERBS = ("refresh", "look", "steer", "add_gold", "remove_gold", "make_twins", "remove_twins")
+VERBS = (
+    "refresh",
+    "weigh",
+    "look",
+    "steer",
+    "add_gold",
+    "remove_gold",
+    "make_twins",
+    "remove_twins",
+)
 
 
 @pytest.fixture
@@ -27,7 +36,7 @@ def addresses(round_):
 
 
 def counts():
-    return tuple(model.objects.count() for model in (Snapshot, Look, Steering, Response))
+    return tuple(model.objects.count() for model in (Snapshot, Look, Reliance, Steering, Response))
 
 
 def test_members_read_and_strangers_learn_nothing(

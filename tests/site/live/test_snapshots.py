@@ -27,7 +27,7 @@ def test_a_snapshot_is_what_spreading_the_posteriors_gives(round_):
     found = snapshot_of(round_)
 
     space = storage.open_space(round_.live_space)
-    known = services.known_of(round_, space.stored)
+    known = services.known_from(services.heard_of(round_, space.stored), space.stored)
     answered = known.yes + known.no > 0
     plain = spread_masses(
         space.graph,
@@ -95,8 +95,8 @@ def test_earlier_rounds_answers_count_and_later_ones_do_not(round_, project):
     )
     crowds.answer_all(second, {"zoe": ["yes", "no", "yes"]})
 
-    assert services.known_of(round_, space).yes[8:11].sum() == 0
-    known = services.known_of(second, space)
+    assert services.known_from(services.heard_of(round_, space), space).yes[8:11].sum() == 0
+    known = services.known_from(services.heard_of(second, space), space)
     assert known.yes[8:11].tolist() == [1, 0, 1]
     assert known.yes[:6].sum() > 0, "the rounds before"
     assert set(known.asked) == set(second.tasks.values_list("pk", flat=True))

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -12,10 +13,12 @@ from django.utils import timezone
 from annotation_site.annotation.models import RoundState
 from annotation_site.exports.models import Export
 from annotation_site.jobs.models import Job, JobKind, JobState
+from annotation_site.live import reliance, twins
 from annotation_site.live import services as live
-from annotation_site.live import twins
 from annotation_site.panels import services as panels
 from annotation_site.panels.panels import Panel
+from annotation_site.projects.audit import record
+from annotation_site.projects.models import Act
 from tests.browser.looking import look
 from tests.site import factories, results
 from tests.site.annotation.conftest import chromium
@@ -125,6 +128,26 @@ def test_pages_of_exports_and_of_the_interface(opened, project, mira, settings):
     look(go("api:docs"), "api-docs")
 
 
+def test_pages_of_the_audit(opened, open_round, mira):
+    project = open_round.project
+    go = opened(mira)
+    look(go("projects:audit", project.public_id), "audit-empty")
+    with transaction.atomic():
+        for number in range(51):
+            record(
+                project=project,
+                by=mira if number % 3 else None,
+                act=Act.LEFT_OUT,
+                subject=f"ledger of round {number}",
+                content={"people": number, "reason": "always yes", "sha256": "f" * 64},
+            )
+    page = go("projects:audit", project.public_id)
+    look(page, "audit")
+    page.get_by_role("link", name="Older").click()
+    page.get_by_role("link", name="Newest").wait_for()
+    look(page, "audit-older")
+
+
 def test_pages_of_live_scores_and_gold(opened, project, mira):
     round_, _ = crowds.small_crowd(project)
     keep_space(round_)
@@ -133,6 +156,9 @@ def test_pages_of_live_scores_and_gold(opened, project, mira):
     twins.make(round=ready, n_in_sitting=1)
     go = opened(mira)
     look(go("live:page", round_.public_id), "live")
+    look(go("live:annotators", round_.public_id), "live-annotators-empty")
+    reliance.weigh(round=round_)
+    look(go("live:annotators", round_.public_id), "live-annotators")
     look(go("live:gold", ready.public_id), "gold")
 
 

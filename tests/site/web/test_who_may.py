@@ -27,6 +27,7 @@ READS = (
     "projects:picture",
     "projects:thumb",
 )
+LEADS_READS = ("projects:audit",)
 VERBS = (
     "projects:invite",
     "projects:revoke",
@@ -62,6 +63,7 @@ def addresses(project, mira, rob):
     arguments = {
         "projects:detail": [project.public_id],
         "projects:members": [project.public_id],
+        "projects:audit": [project.public_id],
         "projects:invite": [project.public_id],
         "projects:revoke": [project.public_id, invitation.pk],
         "projects:remove_member": [project.public_id, rob.pk],
@@ -108,6 +110,20 @@ def test_members_read_and_others_learn_nothing(
     assert reply.url.startswith(reverse("accounts:sign_in"))
 
 
+@pytest.mark.parametrize("name", LEADS_READS)
+def test_some_pages_are_the_leads_alone(
+    name, addresses, client, mira_browser, rob_browser, sam_browser
+):
+    address = addresses[name]
+
+    assert mira_browser.get(address).status_code == 200
+    assert rob_browser.get(address).status_code == 403
+    assert sam_browser.get(address).status_code == 404
+    reply = client.get(address)
+    assert reply.status_code == 302
+    assert reply.url.startswith(reverse("accounts:sign_in"))
+
+
 @pytest.mark.parametrize("name", VERBS)
 def test_verbs_are_the_leads(name, addresses, client, rob_browser, sam_browser):
     address = addresses[name]
@@ -128,9 +144,10 @@ def test_verbs_are_posts_alone(method, addresses, mira_browser):
 
 @pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
 def test_reads_take_no_other_method(method, addresses, mira_browser):
-    found = {name: getattr(mira_browser, method)(addresses[name]).status_code for name in READS}
+    reads = READS + LEADS_READS
+    found = {name: getattr(mira_browser, method)(addresses[name]).status_code for name in reads}
 
-    assert found == dict.fromkeys(READS, 405)
+    assert found == dict.fromkeys(reads, 405)
 
 
 def test_verbs_want_the_token_against_forgery(addresses, mira, browser_of):
