@@ -3,11 +3,22 @@
 import posixpath
 import re
 from collections.abc import Callable
+from functools import partial
 
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 _PART = r"""(?P<matched>@import\s*["']\./(?P<url>[^"']+)["']\s*;)"""
 _PUT_IN = "%(content)s"
+
+
+def with_parts(sheet: str, read: Callable[[str], str]) -> str:
+    """Put the parts that a style sheet imports by `./name` into it.
+
+    Args:
+        sheet: The style sheet.
+        read: Gives the content of a part beside it, by name.
+    """
+    return re.sub(_PART, lambda match: read(match["url"]), sheet)
 
 
 class StaticFiles(CompressedManifestStaticFilesStorage):  # type: ignore[misc]  # no stubs
@@ -37,7 +48,7 @@ class StaticFiles(CompressedManifestStaticFilesStorage):  # type: ignore[misc]  
     ) -> Callable[[re.Match[str]], str]:
         """Give what rewrites the addresses in a file; others' scripts are left as they are."""
         if template == _PUT_IN:
-            return lambda match: self._content(posixpath.dirname(name), match["url"])
+            return lambda match: with_parts(match.group(), partial(self._beside, name))
         if name.endswith(".js") and not name.startswith("js/"):
             return lambda match: match.group()
         converter: Callable[[re.Match[str]], str] = super().url_converter(
@@ -45,7 +56,7 @@ class StaticFiles(CompressedManifestStaticFilesStorage):  # type: ignore[misc]  
         )
         return converter
 
-    def _content(self, folder: str, part: str) -> str:
-        with self.open(posixpath.join(folder, part)) as file:
+    def _beside(self, name: str, part: str) -> str:
+        with self.open(posixpath.join(posixpath.dirname(name), part)) as file:
             content: bytes = file.read()
         return content.decode()

@@ -30,7 +30,7 @@ def watched_page(browser: Browser) -> Iterator[Page]:
     )
     yield made
     context.close()
-    assert errors == []
+    assert errors == [], errors
 
 
 def opened(page: Page, address: str) -> Page:
