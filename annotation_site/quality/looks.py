@@ -35,7 +35,8 @@ def look(
     Raises:
         Refused: The answer is not on offer, the task is no query, or the round has not opened.
     """
-    locked = Task.objects.select_for_update().select_related("round").get(pk=task.pk)
+    # The round is read after the lock, not locked itself: closing locks it before its tasks.
+    locked = Task.objects.select_for_update(no_key=True).get(pk=task.pk)
     if locked.role != TaskRole.QUERY or locked.round.state not in _LOOKABLE:
         raise Refused("There is nothing to look at again here.")
     if answer not in locked.round.answers:
