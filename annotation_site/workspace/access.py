@@ -1,6 +1,7 @@
 """Who may see a workspace, and JSON answers for a page's requests, errors included."""
 
 import json
+import math
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
@@ -19,6 +20,10 @@ from annotation_site.workspace.services import Overtaken
 from engine.errors import InvalidInput
 
 P = ParamSpec("P")
+LARGEST = 2**31 - 1
+"""Of numbers of slices and indices of images: no map holds more."""
+LARGEST_KEY = 2**63 - 1
+"""Of revisions and the like, as a database counts them."""
 
 
 class BadRequest(Refused):
@@ -98,27 +103,25 @@ class Body:
     def integers(self, name: str) -> list[int]:
         """Give a list of whole numbers, empty where it is left out."""
         found = self._value.get(name) or []
-        if not isinstance(found, list) or any(
-            isinstance(one, bool) or not isinstance(one, int) or one < 0 for one in found
-        ):
-            raise BadRequest(f"{name} must be a list of whole numbers from 0.")
+        if not isinstance(found, list) or not all(_is_whole(one, LARGEST) for one in found):
+            raise BadRequest(f"{name} must be a list of whole numbers from 0 to {LARGEST:,}.")
         return found
 
     def integer(self, name: str) -> int | None:
         """Give a whole number, None where it is left out."""
         found = self._value.get(name)
-        if found is not None and (
-            isinstance(found, bool) or not isinstance(found, int) or found < 0
-        ):
-            raise BadRequest(f"{name} must be a whole number from 0, or null.")
+        if found is not None and not _is_whole(found, LARGEST_KEY):
+            raise BadRequest(f"{name} must be a whole number from 0 to {LARGEST_KEY:,}, or null.")
         return found
 
     def number(self, name: str) -> float | None:
         """Give a number, None where it is left out."""
         found = self._value.get(name)
-        if found is not None and (isinstance(found, bool) or not isinstance(found, int | float)):
+        if found is None:
+            return None
+        if isinstance(found, bool) or not isinstance(found, int | float) or not _is_finite(found):
             raise BadRequest(f"{name} must be a number, or null.")
-        return None if found is None else float(found)
+        return float(found)
 
     def flag(self, name: str) -> bool | None:
         """Give true or false, None where it is left out."""
@@ -126,6 +129,17 @@ class Body:
         if found is not None and not isinstance(found, bool):
             raise BadRequest(f"{name} must be true, false or null.")
         return found
+
+
+def _is_whole(value: object, largest: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= largest
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number that no float holds
+        return False
 
 
 def integer_of(values: Any, name: str, otherwise: int) -> int:

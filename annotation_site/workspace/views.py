@@ -1,5 +1,7 @@
 """The workspace's page and the requests that it makes."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.contrib import messages
@@ -295,20 +297,15 @@ def marks(request: SignedInRequest, public_id: str, workspace_id: str) -> HttpRe
     """Mark slices."""
     workspace = workspace_of(request, public_id, workspace_id, role=Role.LEAD)
     body = Body(request)
-    before = told.slice_scores_now(workspace)
-    try:
-        workspace = services.mark(
-            workspace=workspace,
-            by=request.user,
-            numbers=body.integers("slices"),
-            kind=body.text("kind"),
-            note=body.text("note"),
-            score=body.number("score"),
-            seen=body.integer("seen"),
-        )
-    except services.Overtaken as error:
-        return _overtaken(workspace, request.user, error)
-    return _json(told.state(workspace, request.user, before))
+    mark = partial(
+        services.mark,
+        numbers=body.integers("slices"),
+        kind=body.text("kind"),
+        note=body.text("note"),
+        score=body.number("score"),
+        seen=body.integer("seen"),
+    )
+    return _marked(workspace, request.user, mark)
 
 
 @json_view
@@ -317,24 +314,24 @@ def image_marks(request: SignedInRequest, public_id: str, workspace_id: str) -> 
     """Set the scores of single images by hand."""
     workspace = workspace_of(request, public_id, workspace_id, role=Role.LEAD)
     body = Body(request)
+    mark = partial(
+        services.mark_images,
+        indices=body.integers("images"),
+        kind=body.text("kind"),
+        seen=body.integer("seen"),
+    )
+    return _marked(workspace, request.user, mark)
+
+
+def _marked(workspace: Workspace, user: User, mark: Callable[..., Workspace]) -> HttpResponse:
+    """Mark and tell what came of it; whoever was overtaken is told how things are now."""
     before = told.slice_scores_now(workspace)
     try:
-        workspace = services.mark_images(
-            workspace=workspace,
-            by=request.user,
-            indices=body.integers("images"),
-            kind=body.text("kind"),
-            seen=body.integer("seen"),
-        )
+        marked = mark(workspace=workspace, by=user)
     except services.Overtaken as error:
-        return _overtaken(workspace, request.user, error)
-    return _json(told.state(workspace, request.user, before))
-
-
-def _overtaken(workspace: Workspace, user: User, error: services.Overtaken) -> HttpResponse:
-    """Tell whoever was overtaken how things are now."""
-    workspace.refresh_from_db()
-    return JsonResponse({"error": str(error), "state": told.state(workspace, user)}, status=409)
+        workspace.refresh_from_db()
+        return JsonResponse({"error": str(error), "state": told.state(workspace, user)}, status=409)
+    return _json(told.state(marked, user, before))
 
 
 @json_view

@@ -9,8 +9,7 @@ from django.db.backends.postgresql import base
 class DatabaseWrapper(base.DatabaseWrapper):
     """Django's own, but a kept connection is looked at instead of being asked `SELECT 1`.
 
-    The question costs a message to the server before every request that reads anything, a tenth of
-    what an answer takes. A server that stops, or ends the connection, closes the socket, which can
+    The question costs a message to the server before every request that reads anything. A server that stops, or ends the connection, closes the socket, which can
     be seen here without a message; one that vanished from the network cannot be told from a slow
     one by either.
     """

@@ -275,13 +275,18 @@ def test_the_command_names_the_first_broken_entry(project, mira):
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize(
-    "database", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
-)
-def test_writers_at_once_make_one_chain(project, mira, database):
-    if connection.vendor != database:
-        pytest.skip(f"the tests run on {connection.vendor}")
+def test_writers_at_once_make_one_chain(project, mira):
+    write_at_once(project, mira)
 
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_writers_at_once_make_one_chain_on_postgres(project, mira):
+    assert connection.vendor == "postgresql"
+    write_at_once(project, mira)
+
+
+def write_at_once(project, mira):
     def write(name):
         with transaction.atomic():
             act(project, mira, 2, content={"writer": name})
@@ -297,12 +302,18 @@ def test_writers_at_once_make_one_chain(project, mira, database):
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize(
-    "database", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
-)
-def test_acts_of_all_kinds_at_once_do_not_wait_for_each_other_for_ever(project, mira, database):
-    if connection.vendor != database:
-        pytest.skip(f"the tests run on {connection.vendor}")
+def test_acts_of_all_kinds_at_once_do_not_wait_for_each_other_for_ever(project, mira):
+    do_all_at_once(project, mira)
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_acts_of_all_kinds_at_once_do_not_wait_for_each_other_on_postgres(project, mira):
+    assert connection.vendor == "postgresql"
+    do_all_at_once(project, mira)
+
+
+def do_all_at_once(project, mira):
     round_, people = crowds.small_crowd(project)
     ready = factories.make_round(project, n_tasks=3, first_row=10)
     tasks = list(round_.tasks.asked())

@@ -106,6 +106,7 @@ def test_whoever_marks_over_somebody_unseen_is_told_first(page_of, mira, lena, w
         ([0], "mixed", "“mixed” is no score of an image"),
         (list(range(10_001)), "core", "at most 10,000"),
         (["0"], "core", "images must be a list"),
+        ([10**30], "core", "images must be a list of whole numbers from 0 to 2,147,483,647"),
     ],
 )
 def test_what_means_nothing_is_refused_in_words(page, images, kind, said):

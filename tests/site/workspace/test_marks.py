@@ -159,6 +159,8 @@ def test_state_is_empty_until_something_happens(page_of, mira, lena):
         ({"slices": [0], "kind": "core", "score": 2}, "between 0 and 1"),
         ({"slices": "0", "kind": "core"}, "slices must be a list"),
         ({"slices": [True], "kind": "core"}, "slices must be a list"),
+        ({"slices": [0], "kind": "core", "score": 10**400}, "score must be a number"),
+        ({"slices": [0], "kind": "core", "seen": 2**63}, "seen must be a whole number"),
         ({"slices": [0], "kind": "core", "note": 3}, "note must be a text"),
     ],
 )
