@@ -81,6 +81,7 @@ async function start(payload) {
     },
     onOutline: (ring, how) => chosen.outline(ring, how),
     onOpened: () => tellControls(store.state, stage),
+    onSized: () => matrix.refresh(), // it may have been drawn before the stage knew its colours
   });
   const table = new Table(root.querySelector("[data-part=slices]"), parts);
   const detail = new Detail(root.querySelector("[data-part=detail]"), { ...parts, onMark: (kind, rows) => marking.markImages(kind, rows) });
@@ -199,15 +200,19 @@ async function start(payload) {
   followAddress(store);
   followKeys(root, { ...parts, stage, table, detail, marking, dialogs, chosen });
   followControls(root, { ...parts, stage, table, detail, marking, dialogs, model });
-  document.addEventListener("themechange", () => stage.restyle());
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => stage.restyle());
+  const repaint = () => {
+    stage.restyle();
+    matrix.refresh();
+  };
+  document.addEventListener("themechange", repaint);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
 
   root.querySelector("[data-stage]").dataset.state = "ready";
   tellControls(store.state, stage);
   stage.rebuild();
   const came = loadPoints();
   // Whoever asked for the points sees them before a table of hundreds of rows is laid out.
-  if (stage.isScatter) await Promise.race([came.then((has) => has && painted(stage)), waited(POINTS_FIRST)]);
+  if (stage.isScatter && stage.place.clientWidth) await Promise.race([came.then((has) => has && painted(stage)), waited(POINTS_FIRST)]);
   root.dataset.state = "ready";
   table.rebuild();
   detail.refresh();

@@ -18,10 +18,11 @@ export class Stage {
   /**
    * @param {HTMLElement} place
    * @param {{store: object, model: object, lists: object, onDouble: (number: number) => void,
-   *   onOutline: (ring: [number, number][], how: string) => void, onOpened: () => void}} parts
+   *   onOutline: (ring: [number, number][], how: string) => void, onOpened: () => void,
+   *   onSized: () => void}} parts
    */
-  constructor(place, { store, model, lists, onDouble, onOutline, onOpened }) {
-    Object.assign(this, { place, store, model, lists, onDouble, onOutline, onOpened });
+  constructor(place, { store, model, lists, onDouble, onOutline, onOpened, onSized }) {
+    Object.assign(this, { place, store, model, lists, onDouble, onOutline, onOpened, onSized });
     this.svg = place.querySelector("[data-tiles]");
     this.ink = place.querySelector("[data-ink]");
     this.tiles = new Tiles(this.svg);
@@ -159,6 +160,7 @@ export class Stage {
     this.ink.height = clientHeight;
     if (!this.opening) this.#open();
     this.rebuild();
+    this.onSized();
   }
 
   /** Go to a view: draw at once, in full when the hand rests. */

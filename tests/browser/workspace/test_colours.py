@@ -25,6 +25,13 @@ _COLOURS = """async () => {
   } };
 }"""
 
+_LATE = """
+window.ResizeObserver = class extends ResizeObserver {
+  constructor(told) { super((...given) => setTimeout(() => told(...given), 600)); }
+};"""
+_OF_MATRIX = """() => [...new Set([...document.querySelectorAll("[data-matrix] .ws-tile__line")]
+  .map((line) => line.getAttribute("stroke")).filter((stroke) => stroke !== "currentColor"))]"""
+
 
 def luminance(colour: list[int]) -> float:
     """Relative luminance of red, green, blue in 0 to 255, as WCAG 2.2 defines it."""
@@ -62,3 +69,20 @@ def test_the_switch_of_themes_changes_the_scale(page: Page):
         before = page.evaluate(stroke)
         page.locator("[data-theme-switch]").press("Enter")
         assert page.evaluate(stroke) != before
+
+
+def test_the_matrix_has_its_colours_however_late_the_stage_knows_its_size(page: Page):
+    page.add_init_script(_LATE)
+    with serving(World(n=60, n_slices=6)) as address:
+        opened(page, f"{address}?view=matrix")
+        page.wait_for_function(f"() => ({_OF_MATRIX})().length > 1")
+
+
+def test_the_matrix_follows_the_theme(page: Page):
+    page.emulate_media(color_scheme="light")
+    with serving(World(n=60, n_slices=6)) as address:
+        opened(page, f"{address}?view=matrix")
+        page.wait_for_function(f"() => ({_OF_MATRIX})().length > 1")
+        before = page.evaluate(_OF_MATRIX)
+        page.emulate_media(color_scheme="dark")
+        page.wait_for_function(f"() => !({_OF_MATRIX})().includes('{before[0]}')")
