@@ -10,6 +10,7 @@ from pytest_django import Settings
 
 from annotation_site.accounts.models import User
 from annotation_site.annotation.models import Round, RoundState
+from annotation_site.jobs.services import work_as
 from annotation_site.projects.models import Project
 from tests.site import factories
 
@@ -41,6 +42,12 @@ def _own_folders(settings: Settings, tmp_path: Path) -> None:
     settings.DATA_ROOT = tmp_path / "data"
     settings.DATA_ROOT.mkdir()
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def _no_worker() -> None:
+    """Begin as a process that works for nobody, whichever worker a test before played."""
+    work_as("")
 
 
 @pytest.fixture
