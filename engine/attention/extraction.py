@@ -1,9 +1,8 @@
 """One pass over the pictures: everything that later stages need from the network."""
 
-import copy
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -23,6 +22,7 @@ from engine.attribution.scaling import is_dead
 from engine.data.manifest import ImageManifest
 from engine.errors import InvalidInput, ModelMismatch, UnknownOption
 from engine.models.classifier import Classifier, check_classes
+from engine.models.folding import ready_to_look
 from engine.progress import Progress, ignore_progress
 
 PRECISIONS = ("fp32", "bf16", "auto")
@@ -233,7 +233,7 @@ def extract_shards(
 def ready_to_extract(
     classifier: Classifier, config: ExtractionConfig, device: torch.device
 ) -> Iterator[Observer]:
-    """Prepare a private copy of the network: channels last, on the device, in the precision.
+    """Prepare a private copy of the network: on the device, in the precision, as fast as it goes.
 
     Args:
         classifier: The network; it is left as found.
@@ -243,8 +243,6 @@ def ready_to_extract(
     Yields:
         A function from preprocessed pictures to an `Observation`.
     """
-    module = copy.deepcopy(classifier.module).to(device=device)
-    module = module.to(memory_format=torch.channels_last)
     method = grid_method(config.method)
 
     def precision() -> AbstractContextManager[object]:
@@ -252,7 +250,7 @@ def ready_to_extract(
             return nullcontext()
         return torch.autocast(device.type, dtype=torch.bfloat16)
 
-    with method.observing(replace(classifier, module=module)) as observe:
+    with method.observing(ready_to_look(classifier, device)) as observe:
 
         def forward(images: torch.Tensor) -> Observation:
             images = images.to(device=device, memory_format=torch.channels_last)

@@ -20,6 +20,7 @@ from engine.attribution.observation import ForwardPass, forward_passes
 from engine.data.manifest import ImageManifest
 from engine.errors import InvalidInput, ModelMismatch
 from engine.models.classifier import Classifier, head_of
+from engine.models.folding import ready_to_look
 from engine.progress import Progress, ignore_progress
 
 
@@ -63,7 +64,6 @@ def _passes(
     differentiated: bool = False,
 ) -> None:
     """Run the network over some rows and hand each batch's forward pass to `take`."""
-    module = classifier.module.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     batches = batches_ahead(
         manifest,
         rows,
@@ -72,8 +72,8 @@ def _passes(
         workers=config.workers,
     )
     done = 0
-    with forward_passes(classifier, differentiated=differentiated) as run, closing(batches):
-        assert module is classifier.module  # `to` moves a module in place
+    light = ready_to_look(classifier, device)
+    with forward_passes(light, differentiated=differentiated) as run, closing(batches):
         for batch in batches:
             images = batch.images.to(device, memory_format=torch.channels_last)
             with torch.autocast(device, torch.bfloat16, enabled=config.precision == "bf16"):

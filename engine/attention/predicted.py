@@ -4,9 +4,8 @@ An extraction pools by the map of the true class, which curation reads. Of a rig
 image that is the same vector, so only the others go through the network once more.
 """
 
-import copy
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -18,6 +17,7 @@ from engine.attention.prefetching import batches_ahead
 from engine.attribution.observation import forward_passes
 from engine.data.manifest import ImageManifest
 from engine.models.classifier import Classifier
+from engine.models.folding import ready_to_look
 from engine.progress import Progress, ignore_progress
 
 
@@ -68,7 +68,6 @@ def predicted_vectors(
         return PredictedVectors(rows=rows.astype(np.int64), vectors=vectors)
     maps = torch.from_numpy(np.array(np.asarray(extraction.maps_predicted)[rows[wrong]]))
     weights = attention_weights(maps, config.weighting)
-    module = copy.deepcopy(classifier.module).to(device).to(memory_format=torch.channels_last)
     batches = batches_ahead(
         manifest,
         rows[wrong],
@@ -77,8 +76,8 @@ def predicted_vectors(
         workers=config.workers,
     )
     done = 0
-    subject = replace(classifier, module=module)
-    with forward_passes(subject, differentiated=False) as run, closing(batches):
+    light = ready_to_look(classifier, device)
+    with forward_passes(light, differentiated=False) as run, closing(batches):
         for batch in batches:
             part = slice(done, done + len(batch.rows))
             images = batch.images.to(device, memory_format=torch.channels_last)

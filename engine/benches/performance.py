@@ -19,6 +19,7 @@ the largest size that was measured. What is meant to scale, and how, is said on 
 
     pip install 'gazecheck[bench,ray]'
     gazecheck bench attention --model resnet50 --json var/bench/attention.json
+    gazecheck bench precision --data stampbirds --json var/bench/precision.json
     gazecheck bench spreading --json var/bench/spreading.json
     gazecheck bench space --json var/bench/space.json
     gazecheck bench pipeline --sizes 20000,200000 --folder var/bench/made --json var/bench/pipeline.json
@@ -109,6 +110,21 @@ def _attention(report: Mapping[str, Any]) -> str:
     return "\n\n".join(
         [about, _table(("", "images a second"), speeds), _table(("ours", "ratio"), ratios)]
     )
+
+
+def _precision(report: Mapping[str, Any]) -> str:
+    formats = list(report["against_given"])
+    names = list(report["against_given"][formats[0]])
+    rows: list[Row] = [("accuracy", *(report["accuracy"][each] for each in formats))]
+    for name in names:
+        figures = (report["against_given"][each][name] for each in formats)
+        rows.append((name.replace("_", " "), *figures))
+    about = (
+        f"{report['images']:,} images of {report['data']} ({report['split']}), "
+        f"{report['architecture']}, against the network as given in fp32, whose accuracy is "
+        f"{report['accuracy']['as given']}. Logits differ in units of their standard deviation."
+    )
+    return f"{about}\n\n{_table(('ours', *formats), rows)}"
 
 
 def _spreading(report: Mapping[str, Any]) -> str:
@@ -205,6 +221,7 @@ _SECTIONS: Mapping[
     str, tuple[Callable[[Mapping[str, Any]], str], Callable[[Mapping[str, Any]], str]]
 ] = {
     "attention": (lambda r: f"One pass with attention: {r['architecture']}", _attention),
+    "precision": (lambda _r: "What the fast formats change", _precision),
     "spreading": (lambda _r: "Spreading answers", _spreading),
     "space": (lambda _r: "The attention space", _space),
     "pipeline": (lambda _r: "A whole run", _pipeline),

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from engine.cli.console import ConsoleWatcher
 from engine.cli.mitigation import mitigation, results
-from engine.cli.slicing import corm, inversion, propagation
+from engine.cli.slicing import corm, inversion, precision, propagation
 from engine.cli.speed import (
     JsonFile,
     performance,
@@ -25,6 +25,7 @@ bench_app.command()(results)
 bench_app.command()(propagation)
 bench_app.command()(corm)
 bench_app.command()(inversion)
+bench_app.command()(precision)
 bench_app.command()(pipeline)
 bench_app.command()(space)
 bench_app.command()(scaling)

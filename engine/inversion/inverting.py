@@ -19,7 +19,8 @@ from engine.errors import InvalidInput, MisalignedRows
 from engine.inversion.fourier import grain, to_coefficients, to_pictures, total_variation
 from engine.models.capture import Captured, capture
 from engine.models.classifier import Classifier
-from engine.models.modes import evaluating, placed
+from engine.models.folding import ready_to_look
+from engine.models.modes import evaluating
 from engine.progress import Progress, ignore_progress
 
 POOLINGS = ("mean", "attention")
@@ -187,18 +188,15 @@ def invert(
         _check(target, classifier)
     found: list[Inversion] = []
     batches = range(0, len(targets), chosen.batch_size)
-    with (
-        placed(classifier.module, device),
-        evaluating(classifier.module),
-        capture(classifier.module, classifier.target_layer) as taken,
-    ):
+    light = ready_to_look(classifier, device)
+    with evaluating(light.module), capture(light.module, light.target_layer) as taken:
         for at, start in enumerate(batches):
 
             def told(step: int, _total: int, at: int = at) -> None:
                 on_progress(at * chosen.steps + step, len(batches) * chosen.steps)
 
             part = targets[start : start + chosen.batch_size]
-            found += _Batch(classifier, taken, part, chosen, device).run(told)
+            found += _Batch(light, taken, part, chosen, device).run(told)
     return tuple(found)
 
 

@@ -2,32 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import chain
 
-import torch
 from torch import nn
-
-
-@contextmanager
-def placed(module: nn.Module, device: torch.device | str) -> Iterator[nn.Module]:
-    """Have a module on a device for the length of the block, and put it back where it was.
-
-    `Module.to` moves in place; the caller's network would stay on the device after an exception,
-    out of memory for one.
-
-    Args:
-        module: The network, all of it on one device; one without numbers stays where it is.
-        device: Where to compute.
-
-    Yields:
-        The same module.
-    """
-    was = next((each.device for each in chain(module.parameters(), module.buffers())), None)
-    try:
-        yield module.to(device)
-    finally:
-        if was is not None:
-            module.to(was)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from engine.attention.prefetching import batches_ahead
 from engine.attribution.observation import ForwardPass, forward_passes
 from engine.data.manifest import ImageManifest
 from engine.models.classifier import Classifier
+from engine.models.folding import ready_to_look
 from engine.progress import Progress, ignore_progress
 
 Change = Callable[[torch.Tensor, slice], torch.Tensor]
@@ -32,7 +33,7 @@ def passes(
 
     Args:
         manifest: The pictures.
-        classifier: The network; modes and hooks are left as found.
+        classifier: The network; it is left as found, also where it lives.
         rows: The rows wanted.
         config: Precision, batch size and workers.
         change: Changes the pictures first; nothing if left out.
@@ -45,8 +46,6 @@ def passes(
     Raises:
         ManifestError: A picture cannot be read.
     """
-    module = classifier.module.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    assert module is classifier.module  # `to` moves a module in place
     batches = batches_ahead(
         manifest,
         rows,
@@ -55,7 +54,8 @@ def passes(
         workers=config.workers,
     )
     done = 0
-    with forward_passes(classifier, differentiated=False) as run, closing(batches):
+    light = ready_to_look(classifier, device)
+    with forward_passes(light, differentiated=False) as run, closing(batches):
         for batch in batches:
             part = slice(done, done + len(batch.rows))
             images = batch.images if change is None else change(batch.images, part)
