@@ -9,30 +9,26 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from jaxtyping import Float
 
+from annotation_site.quality.time_bins import TimeBins
 from annotation_site.web import charts, svg
 from engine.labeling.intervals import Interval
 
-_BINS = 24
 _TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 60, 120, 300, 600, 1800)
 
 
-def times(seconds: Float[np.ndarray, " r"], *, least: float = 0.0, most: float = 0.0) -> SafeString:
+def times(bins: TimeBins | None, *, least: float = 0.0, most: float = 0.0) -> SafeString:
     """Draw how answers' times lie, on a logarithmic axis, with the rules' limits ruled.
 
     Args:
-        seconds: Known times; those of 0 are left out.
+        bins: The times, counted; nothing is drawn of none.
         least: Limit of plausibility; 0 for none.
         most: Limit of idling; 0 for none.
     """
-    known = seconds[seconds > 0]
-    if len(known) == 0:
+    if bins is None:
         return SafeString("")
-    low = math.log(max(0.05, min(0.2, float(known.min()))))
-    high = math.log(max(20.0, min(3600.0, float(known.max()))) * 1.05)
-    edges = np.linspace(low, high, _BINS + 1)
-    counts, _ = np.histogram(np.clip(np.log(known), low, high), edges)
+    low, high = bins.edges[0], bins.edges[-1]
     width, height, left, top, bottom = 480.0, 172.0, 40.0, 24.0, 26.0
-    ceiling = max(int(counts.max()), 1)
+    ceiling = max(bins.counts)
 
     def at_x(value: float) -> float:
         return left + (value - low) / (high - low) * (width - left - 12)
@@ -42,7 +38,7 @@ def times(seconds: Float[np.ndarray, " r"], *, least: float = 0.0, most: float =
         svg.text(left - 8, top + 4, f"{ceiling:,}", anchor="end"),
         svg.text(left - 8, height - bottom + 4, "0", anchor="end"),
     ]
-    for start, end, count in zip(edges.tolist(), edges[1:].tolist(), counts.tolist(), strict=False):
+    for start, end, count in zip(bins.edges, bins.edges[1:], bins.counts, strict=False):
         tall = max(count / ceiling * (height - top - bottom), 1.5)
         middle = math.exp((start + end) / 2)
         box = (at_x(start) + 1, height - bottom - tall, at_x(end) - at_x(start) - 2, tall)
@@ -61,8 +57,7 @@ def times(seconds: Float[np.ndarray, " r"], *, least: float = 0.0, most: float =
             px = at_x(math.log(limit))
             parts.append(svg.rule(px, top - 8, px, height - bottom, "chart-mark"))
             parts.append(svg.text(px, top - 10, words, anchor="middle", css="chart-strong"))
-    median = float(np.median(known))
-    title = f"Times of {len(known):,} answers, logarithmic; the middle one took {median:.1f} s."
+    title = f"Times of {bins.n:,} answers, logarithmic; the middle one took {bins.median:.1f} s."
     return svg.figure(parts, height, title, width)
 
 

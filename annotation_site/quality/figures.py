@@ -9,7 +9,9 @@ from annotation_site.annotation.models import Round
 from annotation_site.quality.columns import CHECK, QUERY, REPEAT, Answers, answers_of, stamp_of
 from annotation_site.quality.ledger import Standing, head_of, standing_at
 from annotation_site.quality.memory import MOST_ROUNDS, Memory
+from annotation_site.quality.order_effects import Third, thirds_of
 from annotation_site.quality.rules import Rules, gold_of
+from annotation_site.quality.time_bins import TimeBins, binned_times
 from engine.labeling.agreement import (
     CrowdInterval,
     Informedness,
@@ -91,7 +93,8 @@ class Overview:
         agreement: By name: percent, alpha, ac1.
         times: By quality of timing.
         shares: Share of the most frequent answer of each image with two answers or more.
-        seconds: Known times of answers to queries.
+        time_bins: How known times of answers to queries lie; None without any.
+        thirds: Time and agreement in the thirds of all sittings.
     """
 
     version: int
@@ -107,7 +110,8 @@ class Overview:
     agreement: dict[str, Agreement]
     times: tuple[TimeLine, ...]
     shares: Float[np.ndarray, " n"]
-    seconds: Float[np.ndarray, " r"]
+    time_bins: TimeBins | None
+    thirds: tuple[Third, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -198,7 +202,8 @@ def _overview(study: Study) -> Overview:
         },
         times=tuple(_times(asked, key, name, worst) for key, name, worst in TIMINGS),
         shares=paired.max(axis=1) / paired.sum(axis=1) if len(paired) else np.zeros(0),
-        seconds=asked.seconds[~np.isnan(asked.seconds)],
+        time_bins=binned_times(asked.seconds),
+        thirds=thirds_of(study.answers),
     )
 
 

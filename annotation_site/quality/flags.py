@@ -4,6 +4,7 @@ A flag is a question and never a verdict: honest people are fast, tired, or alon
 No flag excludes anybody, and none has to do with pay.
 """
 
+import heapq
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -297,10 +298,17 @@ SORTS = {
 }
 
 
-def in_order(lines: tuple[PersonLine, ...], sort: str) -> list[PersonLine]:
+def in_order(
+    lines: tuple[PersonLine, ...], sort: str, first: int | None = None
+) -> list[PersonLine]:
     """Give annotators in an order of `SORTS`; who has no such figure comes last.
 
     Never a ranking: most of their intervals overlap.
+
+    Args:
+        lines: All annotators.
+        sort: Of `SORTS`.
+        first: Only so many; all where None.
     """
     keys: dict[str, Callable[[PersonLine], float | None]] = {
         "n": lambda line: -line.n,
@@ -312,13 +320,13 @@ def in_order(lines: tuple[PersonLine, ...], sort: str) -> list[PersonLine]:
     }
     key = keys.get(sort)
     if key is None:
-        return list(lines)
+        return list(lines[:first])
 
     def place(line: PersonLine) -> tuple[bool, float]:
         value = key(line)
         return value is None, value or 0.0
 
-    return sorted(lines, key=place)
+    return sorted(lines, key=place) if first is None else heapq.nsmallest(first, lines, key=place)
 
 
 def forget() -> None:

@@ -16,7 +16,6 @@ from annotation_site.quality import drawings, flags, itemlines, ledger
 from annotation_site.quality.figures import Study, items_of, overview_of
 from annotation_site.quality.headline import column_name, lines_of, time_cells
 from annotation_site.quality.looks import is_contested, is_unveiled
-from annotation_site.quality.order_effects import thirds_of
 from annotation_site.quality.reading import Reading, page_number, reading_of
 from annotation_site.quality.recent import Recent, recent_study
 from annotation_site.quality.rulebook import rules_of
@@ -96,9 +95,9 @@ def _live(reading: Reading, recent: Recent, rules: Rules) -> dict[str, Any]:
         "headline": lines_of(overviews),
         "overview": shown,
         "time_lines": [(line, time_cells(line)) for line in shown.times],
-        "thirds": thirds_of(study.answers),
+        "thirds": shown.thirds,
         "time_figure": drawings.times(
-            shown.seconds, least=rules.least_seconds, most=rules.most_seconds
+            shown.time_bins, least=rules.least_seconds, most=rules.most_seconds
         ),
         "share_figure": drawings.shares(
             shown.shares,
@@ -126,7 +125,7 @@ def _informed(lines: tuple[flags.PersonLine, ...]) -> str:
             interval=(line.informed.low, line.informed.high),
             is_second=bool(line.flags),
         )
-        for line in flags.in_order(lines, "informed")[:N_DOTS]
+        for line in flags.in_order(lines, "informed", N_DOTS)
         if line.informed.value is not None
         and line.informed.low is not None
         and line.informed.high is not None

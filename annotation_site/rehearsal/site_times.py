@@ -13,6 +13,8 @@ from django.urls import reverse
 
 from annotation_site.accounts.models import User
 from annotation_site.annotation.models import Round
+from annotation_site.rehearsal.load import quantile
+from annotation_site.workspace.models import Workspace
 
 OK, FOUND = 200, 302
 P95 = 0.95
@@ -32,12 +34,11 @@ class Times:
 
     def as_json(self) -> dict[str, Any]:
         """Give median, 95th percentile and most queries."""
-        ranked = sorted(self.seconds)
         return {
-            "median_ms": round(1000 * statistics.median(ranked), 1),
-            "p95_ms": round(1000 * ranked[min(len(ranked) - 1, int(P95 * len(ranked)))], 1),
+            "median_ms": round(1000 * statistics.median(self.seconds), 1),
+            "p95_ms": round(quantile(self.seconds, P95), 1),
             "queries": max(self.queries),
-            "requests": len(ranked),
+            "requests": len(self.seconds),
         }
 
 
@@ -49,7 +50,8 @@ def measure_pages(round_: Round, *, rounds: int) -> dict[str, dict[str, Any]]:
     reads everything, is told as `first_ms`.
 
     Args:
-        round_: Open, with free tasks, practice answered "yes", and a lead.
+        round_: Open, with free tasks, practice answered "yes", and a lead, whose newest workspace is
+            asked for as well where there is one.
         rounds: Turns that are measured.
 
     Returns:
@@ -67,6 +69,7 @@ def measure_pages(round_: Round, *, rounds: int) -> dict[str, dict[str, Any]]:
         "live part": reverse("quality:live", args=[round_.public_id]),
         "images": reverse("quality:items", args=[round_.public_id]),
     }
+    pages = {**pages, **_of_workspace(user)}
     times = {name: Times() for name in pages}
     first: dict[str, float] = {}
     for turn in range(rounds + 1):
@@ -82,6 +85,19 @@ def measure_pages(round_: Round, *, rounds: int) -> dict[str, dict[str, Any]]:
     return {
         name: {**found.as_json(), **({"first_ms": first[name]} if name in first else {})}
         for name, found in times.items()
+    }
+
+
+def _of_workspace(user: User) -> dict[str, str]:
+    """Give the addresses that a workspace's page asks for, of the newest one of a lead."""
+    found = Workspace.objects.filter(project__memberships__user=user).order_by("-pk").first()
+    if found is None:
+        return {}
+    ids = [found.project.public_id, found.public_id]
+    return {
+        "workspace": reverse("workspace:page", args=ids[:1]),
+        "workspace payload": reverse("workspace:payload", args=ids),
+        "workspace points": reverse("workspace:columns", args=ids),
     }
 
 

@@ -30,6 +30,8 @@ from annotation_site.projects.models import (
     Role,
 )
 
+REHEARSAL_LEAD = "rehearsal"
+"""Whose made-up projects are."""
 SIDE = 7
 CLUSTERS = 24
 BATCH = 2_000
@@ -65,7 +67,7 @@ def build_round(
         The round.
     """
     n_images = n_items + n_practice + n_spare
-    lead, _ = User.objects.get_or_create(username="rehearsal")
+    lead, _ = User.objects.get_or_create(username=REHEARSAL_LEAD)
     project = Project.objects.create(name=name, created_by=lead)
     Membership.objects.create(project=project, user=lead, role=Role.LEAD)
     dataset = Dataset.objects.create(

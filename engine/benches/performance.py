@@ -20,6 +20,7 @@ the largest size that was measured. What is meant to scale, and how, is said on 
     pip install 'gazecheck[bench,ray]'
     gazecheck bench attention --model resnet50 --json var/bench/attention.json
     gazecheck bench precision --data stampbirds --json var/bench/precision.json
+    gazecheck bench inversion --json var/bench/inversion.json
     gazecheck bench spreading --json var/bench/spreading.json
     gazecheck bench space --json var/bench/space.json
     gazecheck bench pipeline --sizes 20000,200000 --folder var/bench/made --json var/bench/pipeline.json
@@ -105,7 +106,7 @@ def _attention(report: Mapping[str, Any]) -> str:
     ]
     about = (
         f"{report['size']} px, batch {report['batch']}, {report['threads']} threads, medians of "
-        f"{report['rounds']} turns; end to end in {report['end_to_end_precision']}."
+        f"{report['rounds']} turns, ratios those of the turns' own; end to end in {report['end_to_end_precision']}."
     )
     return "\n\n".join(
         [about, _table(("", "images a second"), speeds), _table(("ours", "ratio"), ratios)]
@@ -125,6 +126,16 @@ def _precision(report: Mapping[str, Any]) -> str:
         f"{report['accuracy']['as given']}. Logits differ in units of their standard deviation."
     )
     return f"{about}\n\n{_table(('ours', *formats), rows)}"
+
+
+def _inversion(report: Mapping[str, Any]) -> str:
+    return (
+        f"{report['slices']} pictures of {report['size']} px, {report['architecture']}, "
+        f"{report['batch']} at once, {report['steps']} steps: {report['ratio']:.2f} times as long as "
+        "as many bare passes forward and back through the network as given "
+        f"({report['ratio_cpu']:.2f} in processor time); {report['ms_a_picture_and_step']:.0f} ms a "
+        f"picture and step, {report['threads']} threads, median of turns."
+    )
 
 
 def _spreading(report: Mapping[str, Any]) -> str:
@@ -222,6 +233,7 @@ _SECTIONS: Mapping[
 ] = {
     "attention": (lambda r: f"One pass with attention: {r['architecture']}", _attention),
     "precision": (lambda _r: "What the fast formats change", _precision),
+    "inversion": (lambda _r: "Pictures of slices", _inversion),
     "spreading": (lambda _r: "Spreading answers", _spreading),
     "space": (lambda _r: "The attention space", _space),
     "pipeline": (lambda _r: "A whole run", _pipeline),

@@ -1,8 +1,8 @@
 """`gazecheck bench propagation`, `corm`, `inversion`, `precision`: benches over a data set."""
 
-import json
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -61,7 +61,7 @@ def propagation(
     )
     with ConsoleWatcher() as watcher:
         found = measure_propagation(order, ArtifactStore(store), watcher)
-    write(found, json_file)
+    write_figures(found, json_file, "propagation")
     table = Table("marks", *found["auroc"]["attention_space"], box=None)
     for name in ("auroc", "auroc_random_order"):
         for space, figures in found[name].items():
@@ -101,8 +101,8 @@ def corm(
     marks: Annotated[int, typer.Option(help="Slices looked at, in the guided order.", min=1)] = 12,
     draws: Annotated[int, typer.Option(help="Draws of noise over the judged pictures.", min=1)] = 3,
     c: Annotated[float, typer.Option(help="Of the heads; 0: the studied classifier's.")] = 0.0,
-    beside: Annotated[
-        bool, typer.Option("--beside", help="Noisy pictures beside the clean ones, not instead.")
+    in_place: Annotated[
+        bool, typer.Option("--in-place", help="Noisy pictures instead of the clean ones (paper).")
     ] = False,
     finetune: Annotated[
         bool, typer.Option("--finetune", help="Train all layers instead of the last.")
@@ -114,8 +114,7 @@ def corm(
     """Retrain with noise on spurious slices; report clean, core, spurious accuracy and RCS."""
     from engine.artifacts.store import ArtifactStore
     from engine.benches.slicing.corm import ARMS, CormOrder, measure_corm
-    from engine.training.corruption import CormConfig
-    from engine.training.noisy_heads import FIGURES
+    from engine.training.noisy_heads import FIGURES, MENDING_NOISE
 
     order = CormOrder(
         data=data,
@@ -124,13 +123,13 @@ def corm(
         split=_split(split),
         marks=marks,
         draws=draws,
-        corm=CormConfig(beside=beside),
+        corm=replace(MENDING_NOISE, beside=not in_place),
         c=c,
         finetune=finetune,
     )
     with ConsoleWatcher() as watcher:
         found = measure_corm(order, ArtifactStore(store), watcher)
-    write(found, json_file)
+    write_figures(found, json_file, "corm")
     table = Table("", *FIGURES, box=None)
     for arm in ARMS:
         table.add_row(arm, *(f"{found[arm][name]['mean']:.4f}" for name in FIGURES))
@@ -157,19 +156,9 @@ def inversion(
     with ConsoleWatcher() as watcher:
         watcher.stage_started("inversion", cached=False)
         found = measure_inversion(bench, watcher)
-    write(found, json_file)
+    write_figures(found, json_file, "inversion")
     Console().print(
         f"{slices} pictures of {size} px: {found['ratio']:.2f} times the bare passes "
         f"({found['ratio_cpu']:.2f} in processor time)",
         highlight=False,
     )
-
-
-def write(found: dict[str, Any], json_file: Path | None) -> None:
-    """Write a bench's figures, whole or not at all."""
-    from engine.data.staging import staged_file
-
-    if json_file is not None:
-        json_file.parent.mkdir(parents=True, exist_ok=True)
-        with staged_file(json_file) as staging:
-            staging.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")

@@ -19,12 +19,15 @@ from engine.errors import InvalidInput
 from engine.evaluation.sensitivity import CoreSensitivity
 from engine.pipeline.run import Run
 from engine.randomness import integer_seed
-from engine.training.corruption import (
-    CormConfig,
-    corrupted_features,
-)
+from engine.training.corruption import CormConfig, corrupted_features
 from engine.training.last_layer import Head
-from engine.training.noisy_heads import FIGURES, NoisyPass, fit_under_noise, judge_under_noise
+from engine.training.noisy_heads import (
+    FIGURES,
+    MENDING_NOISE,
+    NoisyPass,
+    fit_under_noise,
+    judge_under_noise,
+)
 from engine.training.sensitivity import (
     Core,
     EstimatedCores,
@@ -72,7 +75,7 @@ class MendingOrder:
     arms: tuple[Arm, ...]
     split: Split = Split.TEST
     spurious: Bool[np.ndarray, " m"] | None = None
-    corm: CormConfig = field(default_factory=CormConfig)
+    corm: CormConfig = MENDING_NOISE
     draws: int = 3
 
     def __post_init__(self) -> None:

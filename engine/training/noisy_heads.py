@@ -9,12 +9,17 @@ import numpy as np
 from jaxtyping import Float32, Int, Int64
 
 from engine.evaluation.sensitivity import CoreSensitivity, core_sensitivity
-from engine.training.corruption import CorruptedFeatures
+from engine.training.corruption import CormConfig, CorruptedFeatures
 from engine.training.last_layer import Head, LastLayerConfig, fit_head
 from engine.training.sensitivity import Side
 
 FIGURES = ("clean", "core", "spurious", "rcs")
 """What is told of a classifier, as `CoreSensitivity` names it."""
+
+MENDING_NOISE = CormConfig(beside=True)
+"""Of slices. AttributionScanner puts noisy pictures in place of the clean ones. Here they are beside
+them: on `val` of `stampbirds`, where marks flag half of the training images, clean accuracy then
+rises from .630 to .682, and falls to .592 in place; RCS rises from .044 to .323, or to .163."""
 
 NoisyPass = Mapping[Side, Float32[np.ndarray, "m d"]]
 """Frozen features of the judged pictures under one draw of noise, off the core and on it."""
@@ -37,7 +42,7 @@ def fit_under_noise(
         labels: What each row is trained with.
         train: Rows to fit, rising.
         copies: Noisy copies of some of these rows; None for clean pictures alone.
-        beside: Copies are further examples; False: they take their originals' place (CoRM).
+        beside: Copies are further examples; False: they take their originals' place, as printed.
         c: Inverse strength of the regularisation.
         class_names: Of the head.
 

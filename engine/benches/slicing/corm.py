@@ -43,7 +43,13 @@ from engine.training.corruption import (
 )
 from engine.training.frozen import passes
 from engine.training.loop import FineTuneConfig, fine_tune
-from engine.training.noisy_heads import FIGURES, NoisyPass, fit_under_noise, judge_under_noise
+from engine.training.noisy_heads import (
+    FIGURES,
+    MENDING_NOISE,
+    NoisyPass,
+    fit_under_noise,
+    judge_under_noise,
+)
 from engine.training.sensitivity import Side, core_of_regions, noise_on, noisy_features
 
 ARMS = ("baseline", "annotation", "propagation")
@@ -79,7 +85,7 @@ class CormOrder:
     n_slices: int = 46
     marks: int = 12
     draws: int = 3
-    corm: CormConfig = field(default_factory=CormConfig)
+    corm: CormConfig = MENDING_NOISE
     c: float = 0.0
     finetune: bool = False
     tuning: FineTuneConfig = field(default_factory=_tuning)

@@ -6,6 +6,7 @@ import { download } from "./chosen.js";
 import { css, themeColours } from "./colours.js";
 import { count, percent } from "./model.js";
 import { pathOf } from "./geometry.js";
+import { ownMarksOf } from "./ownmarks.js";
 import { shape } from "./tiles.js";
 
 const FOOT = 40;
@@ -41,6 +42,7 @@ async function mosaicFigure(stage, model, store) {
   }
   const placed = shape("g", { transform: `translate(${view.x} ${view.y}) scale(${view.k})` });
   for (const [number, part] of stage.tiles.parts) placed.append(await tileOf(number, part, stage, theme));
+  placed.append(...ownMarksOf(stage));
   drawing.append(placed);
   svg.append(frame, drawing, footOf(model, store, height, theme));
   return svg;

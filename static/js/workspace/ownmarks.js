@@ -6,6 +6,17 @@ import { shape } from "./tiles.js";
 
 const CAPS = { core: "round", spurious: "square" };
 
+/** Give the signs as the page shows them, for a file that has no sheet of styles. */
+export function ownMarksOf(stage) {
+  const group = stage.svg.querySelector("[data-group=own]");
+  if (getComputedStyle(group).display === "none") return [];
+  return [...group.querySelectorAll("path")].map((path) => {
+    const { stroke, strokeWidth } = getComputedStyle(path);
+    const cap = path.getAttribute("stroke-linecap");
+    return shape("path", { d: path.getAttribute("d"), fill: "none", stroke, "stroke-width": strokeWidth, "stroke-linecap": cap, "vector-effect": "non-scaling-stroke" });
+  });
+}
+
 /** Draw the signs of all marked images anew, one path a kind. */
 export function drawOwnMarks(stage, model) {
   const group = stage.svg.querySelector("[data-group=own]");

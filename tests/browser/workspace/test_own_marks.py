@@ -1,5 +1,7 @@
 """Scores of single images set by hand, in Chromium: large picture, chosen points, undo."""
 
+from pathlib import Path
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -32,7 +34,7 @@ def test_lead_sets_a_score_in_the_large_picture_by_key(page: Page):
         assert world.image_marks == {}
 
 
-def test_chosen_points_are_marked_at_once_and_carry_a_sign(page: Page):
+def test_chosen_points_are_marked_at_once_and_carry_a_sign(page: Page, tmp_path: Path):
     world = World()
     with serving(world) as address:
         opened(page, f"{address}?slice=3&view=scatter&colour=spuriousness")
@@ -45,10 +47,22 @@ def test_chosen_points_are_marked_at_once_and_carry_a_sign(page: Page):
         assert signs.count("M") == size
         expect(page.locator("[data-group=own]")).to_be_visible()
         seen(page, "own-points")
+        assert _figure(page, tmp_path).count('stroke-linecap="round"') == 2  # rim and sign
         page.locator("[data-chosen=unmark]").press("Enter")
         expect(page.locator("[data-group=own] .ws-own-core")).to_have_attribute("d", "")
         press(page, "v")
         expect(page.locator("[data-group=own]")).to_be_hidden()
+        assert "stroke-linecap" not in _figure(page, tmp_path)
+
+
+def _figure(page: Page, folder: Path) -> str:
+    page.get_by_role("button", name="Export").press("Enter")
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Figure as SVG").press("Enter")
+    path = folder / waiting.value.suggested_filename
+    waiting.value.save_as(path)
+    page.keyboard.press("Escape")
+    return path.read_text(encoding="utf-8")
 
 
 def test_reviewer_sees_scores_and_sets_none(page: Page):

@@ -73,9 +73,12 @@ def test_no_page_asks_more_queries_of_more_images_answers_and_people(db, capsys)
     pages = []
     for name, images, answers in (("few", 120, 204), ("many", 420, 1020)):
         seed(capsys, f"--name={name}", f"--images={images}", f"--answers={answers}")
+        map_of = [f"--name={name}, a map", f"--points={images}", f"--slices={answers // 102}"]
+        call_command("seed_workspace", "--lead=rehearsal", *map_of)
         round_ = Round.objects.select_related("project", "created_by").get(project__name=name)
         pages.append(measure_pages(round_, rounds=2))
 
     few, many = ({name: page["queries"] for name, page in each.items()} for each in pages)
     assert many == few
     assert {"project list", "dashboard again", "next", "answer", "task page"} <= few.keys()
+    assert {"workspace", "workspace payload", "workspace points"} <= few.keys()

@@ -15,6 +15,7 @@ from django.core.management import BaseCommand
 from annotation_site.annotation.models import Round
 from annotation_site.rehearsal import databases, server
 from annotation_site.rehearsal.site_times import measure_pages
+from annotation_site.rehearsal.stage import REHEARSAL_LEAD
 
 MOST_MS = 200.0
 
@@ -28,6 +29,7 @@ class Command(BaseCommand):
         """Say what may be chosen."""
         parser.add_argument("--images", type=int, default=200_000)
         parser.add_argument("--answers", type=int, default=1_000_000)
+        parser.add_argument("--slices", type=int, default=50, help="of as many images, on one map")
         parser.add_argument("--rounds", type=int, default=20, help="measured requests of a page")
         parser.add_argument("--database", choices=databases.NAMES, default="postgres")
         parser.add_argument("--json", type=Path, help="write the figures to this file")
@@ -49,6 +51,7 @@ class Command(BaseCommand):
             },
             "images": options["images"],
             "answers": options["answers"],
+            "slices": options["slices"],
             "rounds": options["rounds"],
             "database": options["database"],
             "pages": self._measured(options),
@@ -72,6 +75,15 @@ class Command(BaseCommand):
             server.manage(["migrate", "--verbosity", "0"], env)
             server.manage(
                 ["seed_large", f"--images={options['images']}", f"--answers={options['answers']}"],
+                env,
+            )
+            server.manage(
+                [
+                    "seed_workspace",
+                    f"--lead={REHEARSAL_LEAD}",
+                    f"--points={options['images']}",
+                    f"--slices={options['slices']}",
+                ],
                 env,
             )
             said = server.manage(["bench_site", "--measure", f"--rounds={options['rounds']}"], env)

@@ -8,6 +8,7 @@ from django.core.management import BaseCommand, CommandError
 from annotation_site.accounts.models import User
 from annotation_site.projects.models import Membership, Project, Role
 from annotation_site.rehearsal.crowded import PRACTICE, UNDONE_EVERY, build_crowded_round
+from annotation_site.rehearsal.stage import REHEARSAL_LEAD
 
 
 class Command(BaseCommand):
@@ -40,7 +41,9 @@ class Command(BaseCommand):
                 f"nobody answers an image twice, so a --block of {options['block']} needs as many "
                 f"images with answers, and there are {asked}; give more --answers or a smaller block"
             )
-        if Project.objects.filter(name=options["name"], created_by__username="rehearsal").exists():
+        if Project.objects.filter(
+            name=options["name"], created_by__username=REHEARSAL_LEAD
+        ).exists():
             raise CommandError(
                 f"there is a project {options['name']!r} already; give another --name"
             )

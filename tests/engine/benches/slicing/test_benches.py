@@ -80,6 +80,7 @@ def test_corm_reports_every_arm_and_seed(bench_tables, bench_store, subjects, fi
             *(found[arm][name]["per_seed"] for name in FIGURES[1:]), strict=True
         ):
             assert rcs == pytest.approx(relative_core_sensitivity(core, spurious), abs=2e-4)
+    assert found["beside"]  # noisy copies take no picture's place
     flagged = found["seeds"][0]["images_flagged"]
     assert flagged["baseline"] == 0 <= flagged["annotation"] <= flagged["propagation"]
 
