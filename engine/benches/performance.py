@@ -223,7 +223,8 @@ def _site(report: Mapping[str, Any]) -> str:
     ]
     about = (
         f"{report['images']:,} images, {report['answers']:,} answers, {report['database']}; server "
-        f"time of {report['rounds']} requests each."
+        f"time of {report['rounds']} turns. On PostgreSQL `next` and `answer` send their statements "
+        "together, past the counter of queries."
     )
     return f"{about}\n\n{_table(('page', 'queries', 'median ms', 'p95 ms'), rows)}"
 
