@@ -96,6 +96,9 @@ def _report(job: Job) -> dict[str, Any]:
         "images": report["images"],
         "masks": report["masks"],
         "masks_words": MASKS[report["masks"]],
+        # Reports from before this was told put noisy pictures in the place of the clean ones.
+        "is_beside": report.get("beside", False),
+        "made_with": {name: report[name] for name in ("sigma", "draws", "c", "seed")},
         "run": report["run"],
         "revision": report["revision"],
         "arms": [

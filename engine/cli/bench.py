@@ -8,7 +8,8 @@ from rich.table import Table
 
 from engine.cli.console import ConsoleWatcher
 from engine.cli.mitigation import mitigation, results
-from engine.cli.slicing import corm, inversion, precision, propagation
+from engine.cli.precision import precision
+from engine.cli.slicing import corm, inversion, propagation
 from engine.cli.speed import (
     JsonFile,
     performance,

@@ -1,4 +1,4 @@
-"""`gazecheck bench propagation`, `corm`, `inversion`, `precision`: benches over a data set."""
+"""`gazecheck bench propagation`, `corm` and `inversion`: the benches of slices."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +10,7 @@ from rich.table import Table
 
 from engine.cli.console import ConsoleWatcher
 from engine.cli.data import settings_of
-from engine.cli.speed import write_figures
+from engine.cli.speed import JsonFile, write_figures
 from engine.cli.store import DEFAULT_STORE, StoreFolder
 
 if TYPE_CHECKING:
@@ -20,13 +20,15 @@ Data = Annotated[str, typer.Option("--data", help="A data set made by `gazecheck
 DataRoot = Annotated[
     Path, typer.Option(envvar="GAZECHECK_DATA_ROOT", help="Where built data sets are.")
 ]
-JsonFile = Annotated[
-    Path | None, typer.Option("--json", help="Write the figures as JSON into this file.")
-]
 SplitName = Annotated[str, typer.Option(help="train, val or test.")]
 
 
-def _split(name: str) -> "Split":
+def split_named(name: str) -> "Split":
+    """Give a split by its name.
+
+    Raises:
+        UnknownOption: There is none of that name.
+    """
     from engine.data.manifest import Split
     from engine.errors import UnknownOption
 
@@ -54,7 +56,7 @@ def propagation(
     order = PropagationOrder(
         data=data,
         table=settings_of(data, data_root),
-        split=_split(split),
+        split=split_named(split),
         n_slices=slices,
         points=points,
         seed=seed,
@@ -71,29 +73,6 @@ def propagation(
         Console().print(f"one mark at {points} images: {found['time']['one_mark_ms']} ms")
 
 
-def precision(
-    data: Data,
-    split: SplitName = "val",
-    json_file: JsonFile = None,
-    data_root: DataRoot = Path("var/data"),
-    store: StoreFolder = DEFAULT_STORE,
-) -> None:
-    """Tell what the fast formats change of logits, maps and vectors."""
-    from engine.artifacts.store import ArtifactStore
-    from engine.benches.precision import PrecisionOrder, measure_precision
-
-    order = PrecisionOrder(data=data, table=settings_of(data, data_root), split=_split(split))
-    with ConsoleWatcher() as watcher:
-        found = measure_precision(order, ArtifactStore(store), watcher)
-    write_figures(found, json_file, "precision")
-    table = Table("", *found["against_given"], box=None)
-    table.add_row("accuracy", *(f"{found['accuracy'][n]:.4f}" for n in found["against_given"]))
-    for name in next(iter(found["against_given"].values())):
-        table.add_row(name, *(str(each[name]) for each in found["against_given"].values()))
-    Console().print(f"accuracy as given: {found['accuracy']['as given']:.4f}", highlight=False)
-    Console().print(table)
-
-
 def corm(
     data: Data,
     seeds: Annotated[int, typer.Option(help="Seeds, from 0.", min=1)] = 3,
@@ -102,7 +81,10 @@ def corm(
     draws: Annotated[int, typer.Option(help="Draws of noise over the judged pictures.", min=1)] = 3,
     c: Annotated[float, typer.Option(help="Of the heads; 0: the studied classifier's.")] = 0.0,
     in_place: Annotated[
-        bool, typer.Option("--in-place", help="Noisy pictures instead of the clean ones (paper).")
+        bool,
+        typer.Option(
+            "--in-place", help="Noisy pictures instead of the clean ones (paper); heads alone."
+        ),
     ] = False,
     finetune: Annotated[
         bool, typer.Option("--finetune", help="Train all layers instead of the last.")
@@ -120,7 +102,7 @@ def corm(
         data=data,
         table=settings_of(data, data_root),
         seeds=seeds,
-        split=_split(split),
+        split=split_named(split),
         marks=marks,
         draws=draws,
         corm=replace(MENDING_NOISE, beside=not in_place),

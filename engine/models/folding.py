@@ -1,11 +1,12 @@
 """Batch normalisation folded into the convolutions before it, for a network that only looks.
 
 At rest a batch normalisation multiplies and shifts each channel by fixed numbers, which the
-convolution before it can do with its own weights. The normalisation's pass over memory, about a
-sixth of the time of a residual network on a processor, then falls away.
+convolution before it can do with its own weights. The normalisation's pass over memory falls away
+then: `gazecheck bench attention` tells what that saves, `gazecheck bench precision` what it changes.
 """
 
 import copy
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -24,9 +25,9 @@ from engine.models.probing import logits_of, probe
 
 _CONVOLUTIONS = (nn.Conv2d, Conv2dSame)
 _NORMALISATIONS = (nn.BatchNorm2d, BatchNormAct2d)
-_TOLERANCE = 1e-3
-"""How far logits or activations may move, relative to the largest of them. Rounding alone moves
-them by about 1e-6 a layer; a normalisation folded where it must not be moves them by their size."""
+_TOLERANCE = 1e-4
+"""How far logits or activations may move, relative to the largest of them. Rounding alone moved
+logits by 2e-6 or less in eight architectures that were tried."""
 
 
 def ready_to_look(classifier: Classifier, device: torch.device | str) -> Classifier:
@@ -48,8 +49,8 @@ def folded(classifier: Classifier) -> nn.Module:
 
     Pairs are found by running the network: a normalisation that reads the very tensor which a
     convolution gave, each run once. Whether the rest of the network reads that tensor too no
-    hook can tell, so logits and the target layer's output are compared afterwards, and a network
-    in which they moved is copied as it is.
+    hook can tell, so logits and the target layer's output are compared afterwards. A network in
+    which they moved, or which asks the normalisation itself for something, is copied as it is.
 
     Args:
         classifier: It is left as found.
@@ -66,13 +67,7 @@ def folded(classifier: Classifier) -> nn.Module:
     lighter = copy.deepcopy(plain)
     for convolution, normalisation in pairs:
         _fold(lighter, convolution, normalisation)
-    same = all(
-        (before - after).abs().max() <= _TOLERANCE * before.abs().max()
-        for before, after in zip(
-            _looked(plain, size, layer), _looked(lighter, size, layer), strict=True
-        )
-    )
-    return lighter if same else plain
+    return lighter if _agree(plain, lighter, size, layer) else plain
 
 
 @dataclass(slots=True, eq=False)
@@ -148,14 +143,28 @@ def _fold(module: nn.Module, convolution: str, normalisation: str) -> None:
     )
     dtype = before.weight.dtype
     before.weight, before.bias = nn.Parameter(weight.to(dtype)), nn.Parameter(bias.to(dtype))
-    rest = [after.drop, after.act] if isinstance(after, BatchNormAct2d) else []
-    module.set_submodule(normalisation, nn.Sequential(*rest))
+    left = ("drop", "act") if isinstance(after, BatchNormAct2d) else ()
+    rest = OrderedDict((name, after.get_submodule(name)) for name in left)
+    module.set_submodule(normalisation, nn.Sequential(rest))
 
 
 def _double(module: nn.Module, name: str) -> Any:
     """Give numbers of a layer in float64; None where it goes without."""
     value = getattr(module, name)
     return None if value is None else value.double()
+
+
+def _agree(plain: nn.Module, lighter: nn.Module, size: int, layer: str) -> bool:
+    """Tell whether logits and the target layer's output stayed where they were."""
+    expected = _looked(plain, size, layer)
+    try:
+        found = _looked(lighter, size, layer)
+    except AttributeError:  # the network reads numbers of a normalisation that is gone
+        return False
+    return all(
+        bool((before - after).abs().max() <= _TOLERANCE * before.abs().max())
+        for before, after in zip(expected, found, strict=True)
+    )
 
 
 def _looked(module: nn.Module, size: int, layer: str) -> tuple[torch.Tensor, torch.Tensor]:

@@ -117,6 +117,7 @@ def mend(run: Run, order: MendingOrder) -> dict[str, Any]:
         "images": len(rows),
         "masks": masks,
         "sigma": order.corm.sigma,
+        "beside": order.corm.beside,
         "draws": order.draws,
         "c": run.config.classifier.c,
         "seed": run.config.seed,

@@ -142,7 +142,7 @@ def measure_corm(order: CormOrder, store: ArtifactStore, watcher: Watcher) -> di
         "split": order.split.value,
         "mode": "finetune" if order.finetune else "head",
         "sigma": order.corm.sigma,
-        "beside": order.corm.beside,
+        "beside": None if order.finetune else order.corm.beside,
         "c": None if order.finetune else _c(order, subject),
         "draws": order.draws,
         "marks": order.marks,

@@ -79,6 +79,11 @@ class BeforeActivation(Net):
         return self.bn(self.conv(x).relu())
 
 
+class Asking(Net):
+    def between(self, x):
+        return self.bn(self.conv(x)) * self.bn.num_features
+
+
 class Twice(Net):
     def between(self, x):
         return self.bn(self.conv(x)) + self.bn(self.conv(x.flip(3)))
@@ -127,7 +132,7 @@ def test_activations_keep_their_nonlinearity():
 
     lighter = folded(classifier)
 
-    assert isinstance(lighter.get_submodule("bn.1"), nn.ReLU6)
+    assert isinstance(lighter.get_submodule("bn.act"), nn.ReLU6)
     torch.testing.assert_close(lighter(pictures()), classifier.module(pictures()))
 
 
@@ -149,7 +154,7 @@ def test_layers_may_go_without_numbers_of_their_own():
     torch.testing.assert_close(lighter(pictures()), net(pictures()))
 
 
-@pytest.mark.parametrize("net", [WithSkip, InPlace, BeforeActivation, Twice])
+@pytest.mark.parametrize("net", [WithSkip, InPlace, BeforeActivation, Twice, Asking])
 def test_nothing_is_folded_that_something_else_reads(net):
     classifier = classifier_of(net())
 
@@ -164,6 +169,16 @@ def test_a_target_in_between_keeps_its_output():
 
     assert normalisations(folded(classifier)) == 1
     assert normalisations(folded(classifier_of(Net(), layer="bn"))) == 0
+
+
+def test_a_target_inside_a_normalisation_keeps_its_name():
+    net = Net()
+    net.bn = BatchNormAct2d(4)
+
+    lighter = ready_to_look(classifier_of(net, layer="bn.act"), "cpu")
+
+    assert normalisations(lighter.module) == 0
+    assert lighter.target_layer == "bn.act"
 
 
 def test_a_hooked_normalisation_is_left_alone():

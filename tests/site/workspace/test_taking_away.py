@@ -131,7 +131,14 @@ def test_noise_needs_a_mark_and_retraining_needs_training_images(page, workspace
     assert "Waiting in the queue" in page.get("mending/").content.decode()
 
 
-def test_figures_say_whether_masks_are_true_or_estimated(page, workspace, mira):
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({"beside": True}, "Noisy copies stood beside the clean pictures"),
+        ({}, "Noisy pictures stood in the place of the clean ones"),  # from before it was told
+    ],
+)
+def test_figures_say_how_they_were_made(page, workspace, mira, told, words):
     figures = {"clean": 0.9, "core": 0.8, "spurious": 0.7, "rcs": 0.2, "noisy_images": 5}
     report = {
         "workspace": workspace.public_id,
@@ -140,6 +147,11 @@ def test_figures_say_whether_masks_are_true_or_estimated(page, workspace, mira):
         "split": "test",
         "images": 40,
         "masks": "estimated",
+        "sigma": 0.25,
+        "draws": 3,
+        "c": 0.0001,
+        "seed": 7,
+        **told,
         "arms": {"baseline": figures, "propagation": {**figures, "rcs": None, "core": None}},
     }
     Job.objects.create(
@@ -152,6 +164,8 @@ def test_figures_say_whether_masks_are_true_or_estimated(page, workspace, mira):
     assert "estimated masks" in shown
     assert "true masks" not in shown
     assert "0.200" in shown
+    assert f"{words}: sigma 0.25 on colours from 0 to 1" in shown
+    assert "C 0.0001; judged under 3 draws of noise; seed 7." in shown
 
 
 def test_a_zip_is_for_members_of_its_project_alone(page, sam_browser, workspace, rob_browser):

@@ -141,7 +141,7 @@ def _looks_mended(workspace: Workspace, mira: User) -> None:
     job = done(ask_for_mending(workspace=workspace, asked_by=mira, split="test"))
 
     report = job.result
-    assert (report["masks"], report["images"]) == ("true", 16)
+    assert (report["masks"], report["images"], report["beside"]) == ("true", 16, True)
     assert list(report["arms"]) == [
         "baseline",
         "annotation",
