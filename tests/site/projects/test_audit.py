@@ -274,18 +274,6 @@ def test_the_command_names_the_first_broken_entry(project, mira):
 # ---- many at once -----------------------------------------------------------------------------------
 
 
-@pytest.mark.django_db(transaction=True)
-def test_writers_at_once_make_one_chain(project, mira):
-    write_at_once(project, mira)
-
-
-@pytest.mark.postgres
-@pytest.mark.django_db(transaction=True)
-def test_writers_at_once_make_one_chain_on_postgres(project, mira):
-    assert connection.vendor == "postgresql"
-    write_at_once(project, mira)
-
-
 def write_at_once(project, mira):
     def write(name):
         with transaction.atomic():
@@ -299,18 +287,6 @@ def write_at_once(project, mira):
     assert AuditChain.objects.count() == 1
     writers = list(AuditEntry.objects.order_by("number").values_list("content", flat=True))
     assert writers[0::2] == writers[1::2], "both acts of a transaction stand together"
-
-
-@pytest.mark.django_db(transaction=True)
-def test_acts_of_all_kinds_at_once_do_not_wait_for_each_other_for_ever(project, mira):
-    do_all_at_once(project, mira)
-
-
-@pytest.mark.postgres
-@pytest.mark.django_db(transaction=True)
-def test_acts_of_all_kinds_at_once_do_not_wait_for_each_other_on_postgres(project, mira):
-    assert connection.vendor == "postgresql"
-    do_all_at_once(project, mira)
 
 
 def do_all_at_once(project, mira):
@@ -336,6 +312,25 @@ def do_all_at_once(project, mira):
     assert recorded.count("second_look") == len(tasks)
     assert {"round_opened", "rules_frozen", "round_closing"} <= set(recorded)
     assert check(project).fault == ""
+
+
+AT_ONCE = pytest.mark.parametrize(
+    "at_work", [write_at_once, do_all_at_once], ids=["writers", "acts of all kinds"]
+)
+
+
+@AT_ONCE
+@pytest.mark.django_db(transaction=True)
+def test_many_at_once_make_one_chain(project, mira, at_work):
+    at_work(project, mira)
+
+
+@AT_ONCE
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_many_at_once_make_one_chain_on_postgres(project, mira, at_work):
+    assert connection.vendor == "postgresql"
+    at_work(project, mira)
 
 
 # ---- who records --------------------------------------------------------------------------------------
