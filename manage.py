@@ -4,6 +4,8 @@
 import os
 import sys
 
+import engine as engine  # before numpy is loaded, for it says how threads wait
+
 
 def main() -> None:
     """Run a management command."""

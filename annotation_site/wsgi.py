@@ -5,6 +5,8 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
+import engine as engine  # before numpy is loaded, for it says how threads wait
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "annotation_site.settings")
 application = get_wsgi_application()
 

@@ -19,9 +19,14 @@ Read from the bottom up the packages are the pipeline; a layer imports only what
     randomness    one independent generator per stage
     progress      how long work reports and is cancelled
     errors        the exception tree
+    waiting       how threads wait for one another
 
 Importing this package imports nothing heavy. What a web process may import is listed in the
 import contracts of pyproject.toml; torch, scikit-learn and umap never enter one.
 """
+
+from engine.waiting import wait_asleep
+
+wait_asleep()
 
 __version__ = "0.1.0"

@@ -135,6 +135,7 @@ def _propose(job: Job, watcher: JobWatcher) -> dict[str, Any]:
     """Measure the consistency curve and propose a budget at its elbow."""
     round_ = _round_of(job)
     run = _run_of(job.project, watcher, asked=_asked(round_))
+    run.require_judges()
     curve = run.load("budget")
     round_.consistency_curve = {
         name: np.asarray(getattr(curve, name)).tolist()
@@ -233,6 +234,7 @@ def _close(job: Job, watcher: JobWatcher) -> dict[str, Any]:
         subset=run.load("subset"),
     )
     report = closing.describe(curated, evaluation) | _circumstances(run)
+    report["warnings"] = [*run.notes, *report["warnings"]]
     report["dataset"] = job.project.dataset.name
     report["ledger"] = counted.ledger_versions(job.project)
     watcher.stage_started("writing files", cached=False)

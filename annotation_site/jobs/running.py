@@ -7,7 +7,7 @@ from typing import Any
 from annotation_site.annotation.errors import RoundNotReady
 from annotation_site.jobs import services
 from annotation_site.jobs.models import Job
-from annotation_site.jobs.watching import JobWatcher
+from annotation_site.jobs.watching import GaveWay, JobWatcher
 from annotation_site.web.refusals import Refused
 from engine.errors import Cancelled, EngineError
 
@@ -26,6 +26,9 @@ def carry_out(job_id: int, work: Callable[[Job, JobWatcher], dict[str, Any]]) ->
         result = work(job, JobWatcher(job.pk))
     except Cancelled:
         services.stop(job_id=job.pk)
+    except GaveWay:
+        if not services.give_way(job_id=job.pk):
+            services.stop(job_id=job.pk)
     except (EngineError, Refused, RoundNotReady) as error:
         services.fail(job_id=job.pk, error=str(error), trace=traceback.format_exc())
     except Exception as error:  # noqa: BLE001  # the last place where it can be told to the lead

@@ -27,6 +27,8 @@ WORKER_SILENCE = timedelta(seconds=20)
 """A worker not seen for so long does not count as running."""
 JOB_SILENCE = timedelta(seconds=60)
 """A running job not heard of for so long has lost its worker."""
+QUEUE_PATIENCE = timedelta(seconds=5)
+"""A job that waits for so long found no free worker."""
 MOST_ATTEMPTS = 3
 RUN_JOB = "annotation_site.jobs.tasks.run_job"
 """The task, by name: it calls back into this module."""
@@ -254,6 +256,43 @@ def stop(*, job_id: int) -> bool:
             add_line(job_id=job_id, text="Stopped.")
             _fall_back(Job.objects.select_related("round").get(pk=job_id))
     return bool(stopped)
+
+
+def others_wait(*, job_id: int, now: datetime | None = None) -> bool:
+    """Say whether a job of another kind waits because no worker is free."""
+    since = (now or timezone.now()) - QUEUE_PATIENCE
+    kind = Job.objects.filter(pk=job_id).values("kind")
+    waiting = Job.objects.filter(state=JobState.QUEUED, queued_at__lt=since)
+    return waiting.exclude(kind__in=kind).exists()
+
+
+def give_way(*, job_id: int) -> bool:
+    """Put a running job back at the end of the queue, as itself asked for: others wait.
+
+    Returns:
+        False: it is no longer this process's, or somebody asked it to stop.
+    """
+    now = timezone.now()
+    with transaction.atomic():
+        gave = (
+            _mine(job_id)
+            .filter(cancel_requested=False)
+            .update(
+                state=JobState.QUEUED,
+                stage="",
+                done=0,
+                total=0,
+                worker="",
+                heartbeat_at=None,
+                queued_at=now,
+                started_at=None,
+                stage_started_at=None,
+            )
+        )
+        if gave:
+            add_line(job_id=job_id, text="Other work waited: it goes first, this goes on after it.")
+            _send(job_id)
+    return bool(gave)
 
 
 def add_line(*, job_id: int, text: str) -> None:

@@ -9,6 +9,10 @@ REPORT_EVERY_SECONDS = 0.5
 STOPPED = "the job was cancelled"
 
 
+class GaveWay(Exception):
+    """A job stopped between two of its parts so that others need not wait for all of them."""
+
+
 class JobWatcher:
     """Writes stage and progress to a job's row, at most twice a second; obeys a cancellation."""
 
@@ -42,6 +46,15 @@ class JobWatcher:
         """Leave a line in the log."""
         said = "kept from before" if cached else f"{seconds:.1f} s"
         services.add_line(job_id=self._job_id, text=f"{words(name)}: {said}")
+
+    def give_way(self) -> None:
+        """Stop here where other kinds of work wait; what is done must be found done on return.
+
+        Raises:
+            GaveWay: They do.
+        """
+        if services.others_wait(job_id=self._job_id):
+            raise GaveWay
 
     def note(self, text: str) -> None:
         """Leave a line in the log."""

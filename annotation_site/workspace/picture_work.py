@@ -30,7 +30,10 @@ from engine.pipeline.run import Run
 
 
 def find_pictures(job: Job, watcher: JobWatcher) -> dict[str, Any]:
-    """Find pictures, a few at a time, so that each is there as soon as it is found."""
+    """Find pictures, a few at a time, so that each is there as soon as it is found.
+
+    Many take long, so between two parts other work goes first.
+    """
     workspace = workspace_of(job)
     version, run = version_of(workspace), run_of(job.project, watcher)
     if run.ensure("classifier").key != workspace.classifier_key:
@@ -44,6 +47,8 @@ def find_pictures(job: Job, watcher: JobWatcher) -> dict[str, Any]:
     config = InversionConfig()
     reasons: Counter[str] = Counter()
     for start in range(0, len(numbers), config.batch_size):
+        if start:
+            watcher.give_way()
         part = numbers[start : start + config.batch_size]
         watcher.stage_started(
             f"finding pictures {start + 1} to {start + len(part)} of {len(numbers)}", cached=False

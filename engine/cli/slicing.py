@@ -89,13 +89,18 @@ def corm(
     finetune: Annotated[
         bool, typer.Option("--finetune", help="Train all layers instead of the last.")
     ] = False,
+    epochs: Annotated[int, typer.Option(help="Of all layers, with --finetune.", min=1)] = 1,
+    lr: Annotated[float, typer.Option(help="Learning rate, with --finetune.")] = 1e-4,
+    image_size: Annotated[
+        int, typer.Option(help="Pixels a side to train on, with --finetune; 0: the classifier's.")
+    ] = 0,
     json_file: JsonFile = None,
     data_root: DataRoot = Path("var/data"),
     store: StoreFolder = DEFAULT_STORE,
 ) -> None:
     """Retrain with noise on spurious slices; report clean, core, spurious accuracy and RCS."""
     from engine.artifacts.store import ArtifactStore
-    from engine.benches.slicing.corm import ARMS, CormOrder, measure_corm
+    from engine.benches.slicing.corm import ARMS, CormOrder, measure_corm, tuning_of
     from engine.training.noisy_heads import FIGURES, MENDING_NOISE
 
     order = CormOrder(
@@ -108,6 +113,7 @@ def corm(
         corm=replace(MENDING_NOISE, beside=not in_place),
         c=c,
         finetune=finetune,
+        tuning=tuning_of(epochs=epochs, lr=lr, image_size=image_size),
     )
     with ConsoleWatcher() as watcher:
         found = measure_corm(order, ArtifactStore(store), watcher)

@@ -12,6 +12,7 @@ from engine.pipeline.config import PipelineConfig
 from engine.pipeline.executors import Executor, LocalExecutor
 from engine.pipeline.pipeline import SilentWatcher, StageRunner, Watcher
 from engine.pipeline.retraining import classifier_with, route_stage
+from engine.pipeline.settling import require_judges, settled
 from engine.pipeline.sources import known_digest, read_data, remember_digest
 from engine.pipeline.stages import build_stages, most_queries
 
@@ -20,7 +21,12 @@ LAST = ("core_masks", "evaluation")
 
 
 class Run:
-    """One run of the pipeline; makes what is asked for and nothing else."""
+    """One run of the pipeline; makes what is asked for and nothing else.
+
+    Attributes:
+        config: The settings, fitted to the data (`engine.pipeline.settling`).
+        notes: What was left out of the settings given, and why.
+    """
 
     def __init__(
         self,
@@ -53,15 +59,22 @@ class Run:
         self.executor = executor or LocalExecutor()
         self._read: ImageManifest | None = None
         self.digest = self._digest()
+        self.runner = self._runner()
+        manifest = self._read or self.runner.load("manifest")
+        self.config, self.notes = settled(config, manifest)
+        if self.notes:
+            self.runner = self._runner()
+
+    def _runner(self) -> StageRunner:
         stages = build_stages(
-            config,
+            self.config,
             self.digest,
-            votes=votes,
-            asked=asked,
+            votes=self.votes,
+            asked=self.asked,
             read=self._read,
             executor=self.executor,
         )
-        self.runner = StageRunner(stages, store, seed=config.seed, watcher=self.watcher)
+        return StageRunner(stages, self.store, seed=self.config.seed, watcher=self.watcher)
 
     def _digest(self) -> str:
         known = known_digest(self.store, self.config.data)
@@ -102,18 +115,31 @@ class Run:
         return [route_stage(route) for route in self.config.retraining.routes]
 
     def warnings(self) -> list[str]:
-        """Collect what the stages have to say beside their results."""
+        """Collect what the settings and the stages have to say beside their results."""
         stages = ("scores", "screening", "subset")
         spoken = [warning for stage in stages for warning in self.load(stage).warnings]
-        return list(dict.fromkeys(spoken))
+        return list(dict.fromkeys([*self.notes, *spoken]))
 
     @property
     def seconds(self) -> dict[str, float]:
         """Seconds that each stage asked for so far took when it was made."""
         return self.runner.seconds
 
+    def require_judges(self) -> None:
+        """Refuse, before anything is asked or trained, where no image can judge classifiers.
+
+        Raises:
+            InvalidInput: The split of the evaluation has no image.
+        """
+        require_judges(self.config, self.load("manifest"))
+
     def finish(self) -> dict[str, Any]:
-        """Make everything, and give the evaluation's report."""
+        """Make everything, and give the evaluation's report.
+
+        Raises:
+            InvalidInput: No image can judge classifiers.
+        """
+        self.require_judges()
         for stage in self.runner.on_the_way_to(LAST):
             self.ensure(stage)
         report: dict[str, Any] = self.load("evaluation")

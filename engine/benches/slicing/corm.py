@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float32, Int
 
+from engine.artifacts import codecs
 from engine.artifacts.recipe import Recipe
 from engine.artifacts.store import ArtifactStore
 from engine.attention.presets import check_range
@@ -55,9 +56,28 @@ from engine.training.sensitivity import Side, core_of_regions, noise_on, noisy_f
 ARMS = ("baseline", "annotation", "propagation")
 
 
-def _tuning() -> FineTuneConfig:
-    # noise moves the statistics of a whole batch: with them in training the network collapses
-    return FineTuneConfig(train_batch_norm=False)
+LEARNING_RATE = 1e-4
+"""Of all layers. With frozen statistics a rate of 1e-3 ends in one class (docs/results.md)."""
+
+
+def tuning_of(*, epochs: int = 1, lr: float = LEARNING_RATE, image_size: int = 0) -> FineTuneConfig:
+    """Give how all layers are trained from the classifier under study.
+
+    Noise moves the statistics of a whole batch: with them in training the network collapses, so
+    they stay frozen.
+
+    Args:
+        epochs: Passes over the training pictures.
+        lr: Learning rate.
+        image_size: Pixels a side of the pictures trained on; 0: as the classifier sees them.
+
+    Returns:
+        The settings.
+
+    Raises:
+        InvalidInput: One is out of its range.
+    """
+    return FineTuneConfig(train_batch_norm=False, epochs=epochs, lr=lr, image_size=image_size)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +108,7 @@ class CormOrder:
     corm: CormConfig = MENDING_NOISE
     c: float = 0.0
     finetune: bool = False
-    tuning: FineTuneConfig = field(default_factory=_tuning)
+    tuning: FineTuneConfig = field(default_factory=tuning_of)
 
     def __post_init__(self) -> None:
         for name in ("seeds", "marks", "draws"):
@@ -144,6 +164,7 @@ def measure_corm(order: CormOrder, store: ArtifactStore, watcher: Watcher) -> di
         "sigma": order.corm.sigma,
         "beside": None if order.finetune else order.corm.beside,
         "c": None if order.finetune else _c(order, subject),
+        "tuning": codecs.to_json(order.tuning) if order.finetune else None,
         "draws": order.draws,
         "marks": order.marks,
         "slices": order.n_slices,

@@ -119,37 +119,41 @@ export function colourOf(slice, encoding, { hues, theme, hasMarks }) {
   return value === null || value === undefined ? null : viridis(value, theme);
 }
 
+/**
+ * What a legend says: the ends of a scale and the colour at a share of it, or words alone.
+ *
+ * @returns {{ends: [string, string] | null, colourAt: (share: number) => number[], words: string}}
+ */
+export function legendOf(encoding, { theme, hasMarks, threshold }) {
+  if (encoding === "slice") return { ends: null, words: "Neighbouring slices differ in colour; colours mean nothing else." };
+  if (encoding === "spuriousness") {
+    return {
+      ends: ["● core 0", "1 spurious ▲"],
+      colourAt: (share) => diverging(share, theme),
+      words: hasMarks ? "solid: marked by a person; dashed: from other marks" : "Mark one slice, and scores spread.",
+    };
+  }
+  const words = encoding === "coherence" && threshold ? `slices were split until each reached ${Number(threshold).toFixed(2)}` : "";
+  return { ends: ["0 %", "100 %"], colourAt: (share) => viridis(share, theme), words };
+}
+
 /** Draw a scale's strip, 128 by 8, as canvas. */
-function strip(canvas, colourAt) {
+function strip(colourAt) {
+  const canvas = Object.assign(document.createElement("canvas"), { width: 128, height: 8 });
+  canvas.setAttribute("aria-hidden", "true");
   const context = canvas.getContext("2d");
   for (let x = 0; x < canvas.width; x += 1) {
     context.fillStyle = css(colourAt(x / (canvas.width - 1)));
     context.fillRect(x, 0, 1, canvas.height);
   }
+  return canvas;
 }
 
 /** Fill the legend's place. */
-export function drawLegend(place, encoding, { theme, hasMarks, threshold }) {
+export function drawLegend(place, encoding, palette) {
+  const { ends, colourAt, words } = legendOf(encoding, palette);
+  const said = (textContent) => Object.assign(document.createElement("span"), { textContent });
   place.replaceChildren();
-  const words = document.createElement("span");
-  if (encoding === "slice") {
-    words.textContent = "Neighbouring slices differ in colour; colours mean nothing else.";
-    place.append(words);
-    return;
-  }
-  const canvas = document.createElement("canvas");
-  canvas.width = 128;
-  canvas.height = 8;
-  canvas.setAttribute("aria-hidden", "true");
-  const [low, high] = encoding === "spuriousness" ? ["● core 0", "1 spurious ▲"] : ["0 %", "100 %"];
-  strip(canvas, encoding === "spuriousness" ? (t) => diverging(t, theme) : (t) => viridis(t, theme));
-  const ends = [low, high].map((text) => Object.assign(document.createElement("span"), { textContent: text }));
-  place.append(ends[0], canvas, ends[1]);
-  if (encoding === "spuriousness") {
-    words.textContent = hasMarks ? "solid: marked by a person; dashed: from other marks" : "Mark one slice, and scores spread.";
-    place.append(words);
-  } else if (encoding === "coherence" && threshold) {
-    words.textContent = `slices were split until each reached ${Number(threshold).toFixed(2)}`;
-    place.append(words);
-  }
+  if (ends) place.append(said(ends[0]), strip(colourAt), said(ends[1]));
+  if (words) place.append(said(words));
 }

@@ -3,13 +3,15 @@
  * it is. SVG stays sharp; PNG is drawn from it at twice the size.
  */
 import { download } from "./chosen.js";
-import { css, themeColours } from "./colours.js";
+import { css, legendOf, themeColours } from "./colours.js";
 import { count, percent } from "./model.js";
 import { pathOf } from "./geometry.js";
 import { ownMarksOf } from "./ownmarks.js";
 import { shape } from "./tiles.js";
 
-const FOOT = 40;
+const FOOT = 64;
+const MATRIX_FOOT = 40;
+const STEPS = 32;
 const TWICE = 2;
 const NAMES = { slice: "slice", accuracy: "accuracy", confidence: "mean confidence", spuriousness: "spuriousness", coherence: "coherence" };
 
@@ -44,7 +46,7 @@ async function mosaicFigure(stage, model, store) {
   for (const [number, part] of stage.tiles.parts) placed.append(await tileOf(number, part, stage, theme));
   placed.append(...ownMarksOf(stage));
   drawing.append(placed);
-  svg.append(frame, drawing, footOf(model, store, height, theme));
+  svg.append(frame, drawing, ...footOf(model, store, height, stage.palette()));
   return svg;
 }
 
@@ -95,9 +97,21 @@ async function inlined(url) {
   return kept.get(url);
 }
 
-function footOf(model, store, top, theme) {
-  const words = `${model.slices.length} slices of ${count(model.n)} images (${model.payload.split}), outlines by ${NAMES[store.state.colour]}; run ${model.payload.run ?? "not named"}, slices version ${model.setVersion}`;
-  return shape("text", { x: 12, y: top + 25, "font-size": 12, fill: css(theme.text) }, words);
+/** Below the figure: the scale of its colours, and what it shows. */
+function footOf(model, store, top, palette) {
+  const { colour } = store.state;
+  const { ends, colourAt, words } = legendOf(colour, palette);
+  const text = (x, y, said, more = {}) => shape("text", { x, y, "font-size": 12, fill: css(palette.theme.text), ...more }, said);
+  const what = `${model.slices.length} slices of ${count(model.n)} images (${model.payload.split}), coloured by ${NAMES[colour]}; run ${model.payload.run ?? "not named"}, slices version ${model.setVersion}`;
+  const foot = [text(12, top + 50, what)];
+  if (!ends) return [text(12, top + 25, words), ...foot];
+  const [left, side] = [90, 4];
+  foot.push(text(left - 8, top + 25, ends[0], { "text-anchor": "end" }));
+  for (let step = 0; step < STEPS; step += 1) {
+    foot.push(shape("rect", { x: left + step * side, y: top + 16, width: side, height: 10, fill: css(colourAt(step / (STEPS - 1))) }));
+  }
+  foot.push(text(left + STEPS * side + 8, top + 25, words ? `${ends[1]} (${words})` : ends[1]));
+  return foot;
 }
 
 /** The confusion matrix as a figure: counts and shares of the truth. */
@@ -107,7 +121,7 @@ function matrixFigure(model) {
   const counts = model.confusion();
   const side = c > 12 ? 36 : 72;
   const left = 140;
-  const svg = sheet(left + c * side + 16, 48 + c * side + FOOT, theme);
+  const svg = sheet(left + c * side + 16, 48 + c * side + MATRIX_FOOT, theme);
   const text = (x, y, words, more = {}) => shape("text", { x, y, "font-size": 12, fill: css(theme.text), ...more }, words);
   model.classes.forEach((name, i) => {
     svg.append(text(left - 8, 48 + i * side + side / 2 + 4, name, { "text-anchor": "end" }), text(left + i * side + side / 2, 36, name, { "text-anchor": "middle" }));

@@ -136,7 +136,7 @@ export class Points {
 
   /** Side of a stamp in pixels of the canvas. */
   sizeAt(zoom, density) {
-    const base = this.n > 50_000 ? 2 : this.n > 8_000 ? 3 : 4;
+    const base = this.n > 50_000 ? 2 : this.n > 8_000 ? 3 : this.n > 3_000 ? 4 : 6;
     const grown = base * Math.min(3, Math.max(1, Math.sqrt(zoom) * 0.8));
     return Math.max(2, Math.round(grown * density));
   }

@@ -1,5 +1,6 @@
 """The lead's workspace in Chromium, by keyboard: marks, notes, the matrix, undo, files, wrong labels."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -120,7 +121,9 @@ def test_figure_and_files_are_exported(page: Page, tmp_path: Path):
             assert data.startswith(begins)
             if kind == "SVG":
                 assert data.count(b"data:image/svg+xml;base64") == 24
-                assert b"24 slices of 1,200 images (val)" in data
+                assert b"24 slices of 1,200 images (val), coloured by accuracy" in data
+                scale = data.split(b">0 %<")[1].split(b">100 %<")[0]
+                assert len(set(re.findall(rb'fill="(rgb[^"]+)"', scale))) >= 16
         expect(page.get_by_role("link", name="CSV: Marks")).to_have_attribute(
             "href", "/w/export/marks.csv"
         )

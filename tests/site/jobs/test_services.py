@@ -150,6 +150,47 @@ def test_trying_again_is_refused_beside_an_active_one(project, running):
     assert states() == ["failed", "queued"]
 
 
+# ---- giving way -----------------------------------------------------------------------------------
+
+
+def test_who_gives_way_is_queued_anew_behind_the_others(running):
+    services.begin_stage(job_id=running.pk, stage="half", total=2)
+
+    assert services.give_way(job_id=running.pk)
+
+    running.refresh_from_db()
+    assert (running.state, running.worker, running.stage, running.attempts) == ("queued", "", "", 0)
+    assert "Other work waited" in running.lines.last().text
+    assert not services.report(job_id=running.pk, done=1, total=2)
+    assert services.begin(job_id=running.pk) is not None
+
+
+def test_who_was_asked_to_stop_or_lost_the_job_does_not_give_way(running, monkeypatch):
+    services.cancel(running)
+    assert not services.give_way(job_id=running.pk)
+
+    Job.objects.update(cancel_requested=False)
+    monkeypatch.setitem(services._identity, "worker", "worker-2")
+    assert not services.give_way(job_id=running.pk)
+    assert states() == ["running"]
+
+
+def test_others_wait_when_no_worker_took_them(project, running, ready_round):
+    now = timezone.now()
+    assert not services.others_wait(job_id=running.pk, now=now + timedelta(hours=1))
+    services.enqueue(project=project, kind=JobKind.PREPARE, round=ready_round)
+
+    assert not services.others_wait(job_id=running.pk, now=now + timedelta(seconds=3))
+    assert services.others_wait(job_id=running.pk, now=now + timedelta(seconds=9))
+
+
+def test_one_of_its_own_kind_does_not_wait_for_it(project, running, rob):
+    other = factories.make_project(rob)
+    services.enqueue(project=other, kind=JobKind.REGISTER)
+
+    assert not services.others_wait(job_id=running.pk, now=timezone.now() + timedelta(hours=1))
+
+
 # ---- lost workers ---------------------------------------------------------------------------------
 
 

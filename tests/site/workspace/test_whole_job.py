@@ -4,17 +4,20 @@ import csv
 import io
 import json
 import zipfile
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+from django.utils import timezone
 
 from annotation_site.accounts.models import User
 from annotation_site.jobs import runner as other_runner
 from annotation_site.jobs.models import Job, JobState
 from annotation_site.jobs.registration import register
 from annotation_site.projects.models import Project
-from annotation_site.workspace import runner, services
+from annotation_site.workspace import picture_work, runner, services
 from annotation_site.workspace.hull_figure import hulls_found
 from annotation_site.workspace.labels import flag_label
 from annotation_site.workspace.mending import noise_path
@@ -29,6 +32,7 @@ from annotation_site.workspace.payload import payload
 from annotation_site.workspace.pictures import found
 from annotation_site.workspace.versions import version_of
 from engine.data.synthetic import build_shapes
+from engine.inversion.inverting import InversionConfig
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 SETTINGS = {
@@ -66,7 +70,9 @@ def done(job: Job, by=runner) -> Job:
     return job
 
 
-def test_slices_are_built_marked_pictured_and_mended(registered: Project, mira: User):
+def test_slices_are_built_marked_pictured_and_mended(
+    registered: Project, mira: User, monkeypatch: pytest.MonkeyPatch
+):
     project = registered
     built = done(ask_for_slices(project=project, asked_by=mira, split="all", n_slices=5))
     workspace = Workspace.objects.get()
@@ -82,6 +88,7 @@ def test_slices_are_built_marked_pictured_and_mended(registered: Project, mira: 
     services.mark(workspace=workspace, by=mira, numbers=[0, 1], kind="spurious")
     services.mark(workspace=workspace, by=mira, numbers=[2], kind="core")
     _looks_pictured(workspace, mira)
+    _gives_way(workspace, mira, monkeypatch)
     _looks_written(Workspace.objects.get(), mira)
     _looks_mended(Workspace.objects.get(), mira)
 
@@ -116,6 +123,27 @@ def _looks_pictured(workspace: Workspace, mira: User) -> None:
     made = done(ask_for_pictures(workspace=workspace, asked_by=mira, in_hulls=True))
     n, of = hulls_found(workspace, version)
     assert made.result["pictures"] == n == of > 0
+
+
+def _gives_way(workspace: Workspace, mira: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(picture_work, "InversionConfig", partial(InversionConfig, batch_size=1))
+    version = version_of(workspace)
+    wanted = [
+        number for number in version.slices.numbers if number not in found(workspace, version)
+    ]
+    assert len(wanted) >= 2
+    job = ask_for_pictures(workspace=workspace, asked_by=mira, numbers=wanted)
+    other = ask_for_noise(workspace=workspace, asked_by=mira, choice="marked")
+    Job.objects.filter(pk=other.pk).update(queued_at=timezone.now() - timedelta(minutes=1))
+
+    runner.run(job.pk)
+
+    job.refresh_from_db()
+    assert job.state == JobState.QUEUED
+    assert len(set(wanted) & set(found(workspace, version))) == 1
+    done(other)
+    assert done(job).result["pictures"] == len(wanted) - 1
+    assert set(wanted) <= set(found(workspace, version))
 
 
 def _looks_written(workspace: Workspace, mira: User) -> None:

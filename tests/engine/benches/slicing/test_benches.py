@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from engine.benches.slicing.corm import ARMS, CormOrder, measure_corm
+from engine.artifacts import codecs
+from engine.benches.slicing.corm import ARMS, CormOrder, measure_corm, tuning_of
 from engine.benches.slicing.ground import oracle_marks
 from engine.benches.slicing.inversion import InversionBench, measure_inversion
 from engine.benches.slicing.propagation import (
@@ -82,6 +83,9 @@ def test_corm_reports_every_arm_and_seed(bench_tables, bench_store, subjects, fi
             assert rcs == pytest.approx(relative_core_sensitivity(core, spurious), abs=2e-4)
     # copies take no picture's place; with all layers trained a coin decides, picture by picture
     assert found["beside"] is (None if finetune else True)
+    if finetune:
+        assert found["tuning"] == codecs.to_json(tuning_of())
+        assert (found["tuning"]["lr"], found["tuning"]["train_batch_norm"]) == (1e-4, False)
     flagged = found["seeds"][0]["images_flagged"]
     assert flagged["baseline"] == 0 <= flagged["annotation"] <= flagged["propagation"]
 
