@@ -94,6 +94,7 @@ def _report(job: Job) -> dict[str, Any]:
         "job": job,
         "split": report["split"],
         "images": report["images"],
+        "without_attention": report.get("without_attention", 0),
         "masks": report["masks"],
         "masks_words": MASKS[report["masks"]],
         # Reports from before this was told put noisy pictures in the place of the clean ones.

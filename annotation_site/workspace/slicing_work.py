@@ -15,6 +15,7 @@ from engine.artifacts.codecs import to_json
 from engine.artifacts.provenance import provenance
 from engine.artifacts.recipe import canonical_json
 from engine.attention.extraction import Extraction
+from engine.attention.plotting import laid_out_by
 from engine.data.manifest import ImageManifest
 from engine.pipeline.slicing import Sliced, SlicingOrder, slice_images
 from engine.slicing.finding import FindingConfig
@@ -40,7 +41,9 @@ def cut_slices(job: Job, watcher: JobWatcher) -> dict[str, Any]:
     ).hexdigest()
     manifest, extraction = run_.load("manifest"), run_.load("extraction")
     images = written(
-        _images(sliced, manifest, extraction, order, key), key, vectors_file=sliced.vectors_file
+        _images(sliced, manifest, extraction, order, key, run_.config.extraction.method),
+        key,
+        vectors_file=sliced.vectors_file,
     )
     workspace = open_workspace(
         project=job.project,
@@ -68,7 +71,12 @@ def cut_slices(job: Job, watcher: JobWatcher) -> dict[str, Any]:
 
 
 def _images(
-    sliced: Sliced, manifest: ImageManifest, extraction: Extraction, order: SlicingOrder, key: str
+    sliced: Sliced,
+    manifest: ImageManifest,
+    extraction: Extraction,
+    order: SlicingOrder,
+    key: str,
+    method: str,
 ) -> SlicedImages:
     rows = np.asarray(sliced.vectors.rows)
     logits = np.asarray(extraction.logits)[rows].astype(np.float64)
@@ -94,6 +102,8 @@ def _images(
             "key": key,
             "vectors": sliced.keys["predicted_vectors"],
             "classes": list(manifest.class_names),
+            "attribution": method,
+            "laid_out_by": laid_out_by(len(rows), order.plot),
             "threshold": order.finding.threshold,
             "reason": found.reason,
             "curve": [

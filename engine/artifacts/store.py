@@ -167,7 +167,7 @@ class ArtifactStore:
             staging.mkdir(exist_ok=True)
             (staging / _META).unlink(missing_ok=True)
         else:
-            staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=target.parent))
+            staging = Path(tempfile.mkdtemp(prefix=f"{_STAGING}{recipe.key}-", dir=target.parent))
         started = time.monotonic()
         try:
             write(staging)
@@ -260,7 +260,7 @@ class ArtifactStore:
         return self.root.joinpath("refs", *parts)
 
     def collect_garbage(self) -> int:
-        """Remove what unfinished work left a day ago or longer.
+        """Remove what unfinished work left a day ago or longer; what is being made stays.
 
         Returns:
             The number of folders removed.
@@ -272,6 +272,16 @@ class ArtifactStore:
             for path in (*objects.glob(f"*/{_STAGING}*"), *objects.glob(f"*/{_UNFINISHED}*"))
             if max(p.stat().st_mtime for p in (path, *path.iterdir())) < limit
         ]
-        for path in stale:
-            shutil.rmtree(path, ignore_errors=True)
-        return len(stale)
+        return sum(self._removed_unless_being_made(path) for path in stale)
+
+    def _removed_unless_being_made(self, folder: Path) -> bool:
+        key = folder.name.removeprefix(_STAGING).removeprefix(_UNFINISHED).split("-")[0]
+        lock = self.root / "locks" / key
+        with lock.open("a") if lock.is_file() else contextlib.nullcontext() as file:
+            if file is not None:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    return False
+            shutil.rmtree(folder, ignore_errors=True)
+        return True

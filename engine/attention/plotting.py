@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from engine.attention.presets import check_range
-from engine.attention.projection import embed, principal_components
+from engine.attention.projection import embed, fewest_for_umap, principal_components
 from engine.errors import InvalidInput
 
 
@@ -31,6 +31,12 @@ class PlotConfig:
         check_range("plot.n_neighbors", self.n_neighbors, low=2)
         check_range("plot.min_dist", self.min_dist, low=0, high=1, open_high=True)
         check_range("plot.fit_at_most", self.fit_at_most, low=4 * self.n_neighbors)
+
+
+def laid_out_by(n: int, config: PlotConfig | None = None) -> str:
+    """Say how so many images are laid out: by `umap`, or by `principal components` if they are few."""
+    chosen = config or PlotConfig()
+    return "umap" if n >= fewest_for_umap(chosen.n_neighbors) else "principal components"
 
 
 def plot_coordinates(

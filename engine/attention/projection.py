@@ -156,6 +156,16 @@ def _largest(
     return values[::-1], vectors[:, ::-1]
 
 
+def fewest_for_umap(n_neighbors: int, dimension: int = 2) -> int:
+    """Give the number of fitted points from which UMAP has something to unfold.
+
+    Args:
+        n_neighbors: Neighbours that count as near.
+        dimension: Coordinates wanted.
+    """
+    return max(4 * n_neighbors, 2 * dimension + 2)
+
+
 def embed(
     points: Float[np.ndarray, "n p"],
     fit: Bool[np.ndarray, " n"],
@@ -187,7 +197,7 @@ def embed(
         on one machine.
     """
     chosen = np.flatnonzero(fit)
-    if len(chosen) < max(4 * n_neighbors, 2 * dimension + 2):
+    if len(chosen) < fewest_for_umap(n_neighbors, dimension):
         return first_components(points, fit, dimension)
     if len(chosen) > fit_at_most:
         rng = np.random.default_rng(seed)

@@ -171,11 +171,24 @@ def _importance(
 def _size(
     config: SubsetConfig, groups: FeatureGroups, allocation: AllocationConfig
 ) -> tuple[int, tuple[str, ...]]:
-    """Give the images to draw, and a warning where a fraction asks for more than is kept."""
+    """Give the images to draw, and a warning where a fraction asks for more than is kept.
+
+    A fraction of few images in many classes would leave classes without any, which no head could
+    then learn: every group gets one.
+    """
     kept = len(groups.members)
     if config.size:
         return config.size, ()
     wanted = max(1, round(config.fraction * groups.n_candidates))
+    inside = groups.members
+    n_groups = len(np.unique(np.stack([groups.core[inside], groups.environment[inside]]), axis=1).T)
+    if wanted < n_groups and allocation.capped:
+        warning = (
+            f"the subset holds {n_groups} images, one of every feature group, not the {wanted} that "
+            f"a fraction of {config.fraction:g} of {groups.n_candidates} asks for; ask for fewer "
+            "environments, or for more images"
+        )
+        return n_groups, (warning,)
     if wanted <= kept or not allocation.capped:
         return wanted, ()
     warning = (

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from engine.data.pictures import DECODING_ERRORS, describe, refuse_huge
+from engine.data.pictures import DECODING_ERRORS, describe, refuse_huge, to_eight_bits
 from engine.errors import ManifestError
 from engine.progress import Progress, ignore_progress
 
@@ -118,6 +118,7 @@ def _decode(content: bytes) -> Inspection:
                 return Inspection(fault=Fault.TINY, detail=f"{width}x{height} pixels")
             image.draft("RGB", (64, 64))  # JPEG: reads all of the file, skips most arithmetic
             image.load()
+            to_eight_bits(image, image.format)
     except ManifestError as error:
         return Inspection(fault=Fault.BROKEN, detail=str(error))
     except DECODING_ERRORS as error:

@@ -34,7 +34,7 @@ def open_picture(path: Path) -> Image.Image:
     """Decode a picture fully, upright and in RGB.
 
     Transparency is dropped, as torchvision's loaders do, so that the picture shown is the one that
-    the model was trained on; 16-bit grey is brought to 8 bits.
+    the model was trained on; grey of more than 8 bits is brought to 8 as `to_eight_bits` says.
 
     Args:
         path: The file.
@@ -43,16 +43,17 @@ def open_picture(path: Path) -> Image.Image:
         The picture in mode RGB, turned as its EXIF orientation says.
 
     Raises:
-        ManifestError: The file is missing, not a picture, truncated, or has too many pixels.
+        ManifestError: The file is missing, not a picture, truncated, has too many pixels, or values
+            that are neither 8 nor 16 bit.
     """
     try:
         with path.open("rb") as file:
             return decode_picture(file)
     except FileNotFoundError as error:
         raise ManifestError(f"no picture at {path}; correct the path or remove its row") from error
+    except ManifestError as error:
+        raise ManifestError(f"{path}: {error}") from error
     except DECODING_ERRORS as error:
-        if isinstance(error, ManifestError):
-            raise
         raise ManifestError(
             f"the picture {path} cannot be decoded ({describe(error)}); replace or remove it"
         ) from error
@@ -68,18 +69,53 @@ def decode_picture(file: BinaryIO) -> Image.Image:
         The picture in mode RGB.
 
     Raises:
-        ManifestError: The picture has more than MAX_PIXELS pixels.
+        ManifestError: The picture has more than MAX_PIXELS pixels, or values that are neither 8 nor
+            16 bit.
         OSError: The file is not a picture, or truncated (and others of DECODING_ERRORS).
     """
     with Image.open(file) as image:
         refuse_huge(image)
-        upright = ImageOps.exif_transpose(image)
-        if upright.mode.startswith("I;16"):
-            grey = np.asarray(upright, dtype=np.uint16) >> 8
-            upright = Image.fromarray(grey.astype(np.uint8))
+        upright = to_eight_bits(ImageOps.exif_transpose(image), image.format)
         if "transparency" in upright.info:
             upright = upright.convert("RGBA")
         return upright.convert("RGB")
+
+
+def to_eight_bits(image: Image.Image, file_format: str | None) -> Image.Image:
+    """Bring grey of more than 8 bits to 8, and leave every other mode.
+
+    16-bit grey, and PGM of more than 8 bits (which Pillow scales to 16), lose their lower byte,
+    whatever share of the 16 bits a camera used. 32-bit whole numbers are taken as 8 bit where the
+    picture holds none above 255, else as 16 bit where it holds none above 65535. Floating point
+    is taken as 0 to 1 where the picture holds nothing above 1, else as 0 to 255.
+
+    Args:
+        image: A decoded picture.
+        file_format: The file's format as Pillow names it, e.g. `TIFF`.
+
+    Returns:
+        A picture in mode L, or the one given.
+
+    Raises:
+        ManifestError: A value is negative, not a number, or larger than these ranges.
+    """
+    if image.mode not in {"I", "F"} and not image.mode.startswith("I;16"):
+        return image
+    values = np.asarray(image)
+    low, high = float(values.min()), float(values.max())
+    most = 255 if image.mode == "F" else 65535
+    if not (low >= 0 and high <= most):
+        raise ManifestError(
+            f"the picture's values go from {low:.7g} to {high:.7g}, outside of 0 to {most}; save "
+            "as 8 or 16 bit"
+        )
+    if image.mode == "F":
+        grey = np.rint(values * (255 if high <= 1 else 1))
+    elif image.mode == "I" and file_format != "PPM" and high <= 255:
+        grey = values
+    else:
+        grey = values >> 8
+    return Image.fromarray(grey.astype(np.uint8))
 
 
 def refuse_huge(image: Image.Image) -> None:

@@ -1,10 +1,25 @@
 """The true regions that a manifest may name: where the object is, and where the planted cue is."""
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Int
 
 from engine.data.manifest import ImageManifest
 from engine.data.pictures import box_region, load_region, open_picture
+
+
+def without_object(manifest: ImageManifest, rows: Int[np.ndarray, " m"]) -> Int[np.ndarray, " k"]:
+    """Give those of some rows that name no object: neither mask nor box.
+
+    Args:
+        manifest: The data set.
+        rows: Positions in the manifest.
+
+    Returns:
+        Positions, in the order of `rows`.
+    """
+    records = manifest.records
+    lacking = [row for row in rows.tolist() if not (records[row].mask or records[row].box)]
+    return np.array(lacking, dtype=np.int64)
 
 
 def object_region(manifest: ImageManifest, row: int) -> Bool[np.ndarray, "h w"] | None:

@@ -1,5 +1,6 @@
 """Which few images to ask about: typical ones of the attention space, by one of four strategies."""
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,6 @@ from engine.errors import InvalidInput, MisalignedRows
 from engine.labeling.aggregation import AttentionLabels
 from engine.labeling.graph import AffinityGraph
 from engine.labeling.influence import next_best
-from engine.labeling.shares import largest_remainder
 from engine.labeling.spreading import SpreadingConfig, build_graph
 from engine.labeling.votes import AttentionLabel
 
@@ -67,22 +67,54 @@ class Query:
     cluster: int
 
 
-def share_budget(sizes: Int[np.ndarray, " c"], budget: int) -> Int[np.ndarray, " c"]:
+def share_budget(
+    sizes: Int[np.ndarray, " c"],
+    budget: int,
+    *,
+    earlier: Int[np.ndarray, " c"] | None = None,
+    rng: np.random.Generator | None = None,
+) -> Int[np.ndarray, " c"]:
     """Share a budget equally among classes, giving a small class's surplus to the others.
+
+    As if each image went to the class that was asked about least so far, earlier rounds counted,
+    and that still has images; so rounds together reach every class, however many there are.
 
     Args:
         sizes: Images that can be asked about in each class.
         budget: Images to ask about in all, at least 0.
+        earlier: Images that earlier rounds asked about in each class; none if left out.
+        rng: Of the choice among classes asked about equally often, drawn from only where the
+            budget is smaller than the number of classes that have images. Without it, and with a
+            larger budget, the first class wins.
 
     Returns:
         Images to ask about in each class; their sum is the budget, or all there are.
 
     Raises:
         InvalidInput: The budget is negative.
+        MisalignedRows: `earlier` is not of the same classes.
     """
     if budget < 0:
         raise InvalidInput(f"a budget of queries must be at least 0, got {budget}")
-    return largest_remainder(np.ones(len(sizes)), min(budget, int(sizes.sum())), sizes)
+    before = np.zeros_like(sizes) if earlier is None else earlier
+    if len(before) != len(sizes):
+        raise MisalignedRows(f"earlier queries of {len(before)} classes for {len(sizes)} classes")
+    total = min(budget, int(sizes.sum()))
+    if total == 0:
+        return np.zeros_like(sizes)
+
+    def up_to(level: int) -> Int[np.ndarray, " c"]:
+        held: np.ndarray = np.clip(level - before, 0, sizes)
+        return held
+
+    levels = range(int((before + sizes).max()) + 1)
+    level = bisect_right(levels, total, key=lambda tried: int(up_to(tried).sum())) - 1
+    shares = up_to(level)
+    following = np.flatnonzero((before <= level) & (shares < sizes))
+    if rng is not None and budget < np.count_nonzero(sizes):
+        following = rng.permutation(following)
+    shares[following[: total - int(shares.sum())]] += 1
+    return shares
 
 
 def select_queries(
@@ -108,8 +140,9 @@ def select_queries(
         space: Of the images.
         classes: Of the space's images, from 0.
         eligible: True for images that may be asked about (training images with a live map).
-        budget: New queries in all; shared equally among the classes.
-        rng: Of the clusters' random starts, of random choices, and of the choice among five.
+        budget: New queries in all; shared so that the rounds together ask about classes equally.
+        rng: Of the clusters' random starts, of random choices, of the choice among five, and of
+            the classes asked about where there are more of them than the budget.
         asked: Rows of the manifest that earlier rounds asked.
         pick: `nearest` to each centre, or `one_of_five`.
         strategy: `centres`, `random`, `k_medoids` or `influence`.
@@ -143,7 +176,12 @@ def select_queries(
             "asked about; give a budget of at least 1, and images with a live attention map"
         )
     n_classes = int(classes.max()) + 1
-    shares = share_budget(np.bincount(classes[fresh], minlength=n_classes), budget)
+    shares = share_budget(
+        np.bincount(classes[fresh], minlength=n_classes),
+        budget,
+        earlier=np.bincount(classes[old], minlength=n_classes),
+        rng=rng,
+    )
     queries: list[Query] = []
     for class_index in range(n_classes):
         members = np.flatnonzero((classes == class_index) & (fresh | old))

@@ -6,7 +6,7 @@ answer alone moves what is near it and leaves the rest at the prior; answers may
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,9 @@ SCALINGS = ("axis", "scalar")
 
 _ARRIVES = 1e-10
 """Mass below this share of the largest answer is what the solver cannot tell from nothing."""
+
+_ENOUGH = 0.95
+"""Share of a class's images that answers should reach; below it, the scores come with a warning."""
 
 _PRESETS: Mapping[str, Mapping[str, Any]] = {
     "paper": {"kernel": "rbf", "alpha": 0.2, "prior_weight": 0.0},
@@ -47,7 +50,8 @@ class SpreadingConfig:
         kernel: `knn` (sparse, any number of images) or `rbf` (all pairs).
         k: Neighbours of each place under `knn`, at least 1.
         alpha: Share of a score that comes from the neighbours, strictly between 0 and 1.
-        gamma: Of `rbf`: none (the median heuristic), one for all classes, or one for each.
+        gamma: Of `rbf`: none (the median heuristic), one for all classes, or one for each; the
+            last serves further classes, with a warning.
         per_class: Spread inside each class alone.
         standardise: Bring coordinates to mean 0 and variance 1 first.
         standardise_by: `axis`, or `scalar`: one mean and one deviation over all entries (authors).
@@ -113,14 +117,15 @@ def build_graph(
     Args:
         coordinates: Of the images, finite, at least one row.
         config: Kernel, neighbours, gamma, scaling.
-        class_index: Whose gamma to take, where there is one for each class.
+        class_index: Whose gamma to take, where there is one for each class; the last where there
+            is none for this one.
 
     Returns:
         The graph.
 
     Raises:
-        InvalidInput: A coordinate is not finite, there are no images, there is no gamma for the
-            class, or too many images for the dense kernel.
+        InvalidInput: A coordinate is not finite, there are no images, or too many for the dense
+            kernel.
     """
     if len(coordinates) == 0 or not np.isfinite(coordinates).all():
         raise InvalidInput(
@@ -149,14 +154,7 @@ def _gamma(points: Float[np.ndarray, "n d"], config: SpreadingConfig, class_inde
     """Choose the kernel's gamma for one class."""
     if not config.gamma:
         return median_gamma(points)
-    if len(config.gamma) == 1:
-        return config.gamma[0]
-    if class_index >= len(config.gamma):
-        raise InvalidInput(
-            f"spreading.gamma has {len(config.gamma)} values, but there is a class "
-            f"{class_index}; give one value, or one for each class"
-        )
-    return config.gamma[class_index]
+    return config.gamma[min(class_index, len(config.gamma) - 1)]
 
 
 def spread_masses(
@@ -234,8 +232,9 @@ def spread_labels(
     """Give every image a score, from the labels of a few (SLIM, section 3.3).
 
     A class whose answers are all of one kind gets that answer wherever it arrives, and a class
-    without answers the prior; both are said in the warnings. (The authors' code scores such a
-    class 1 even when every answer was no.)
+    without answers the prior; both are said in the warnings, and so is a class that the answers
+    reach less than 95 % of. (The authors' code scores a class of one kind 1 even when every answer
+    was no.)
 
     Args:
         coordinates: Of the images in the attention space.
@@ -260,17 +259,38 @@ def spread_labels(
     _check_enough(labels)
     scores = np.full(len(classes), chosen.prior)
     known = np.zeros(len(classes), dtype=bool)
-    warnings: list[str] = []
     parts = np.unique(classes).tolist() if chosen.per_class else [None]
+    warnings = _gamma_warnings(chosen, parts, class_names)
     for part in parts:
         members = np.arange(len(classes)) if part is None else np.flatnonzero(classes == part)
         found = _spread_part(coordinates[members], labels.restricted_to(members), chosen, part)
         scores[members], known[members] = found.scores, found.known
-        name = (
-            class_names[part] if part is not None and part < len(class_names) else f"class {part}"
-        )
+        name = _name(part, class_names)
         warnings.extend(f"{name}: {warning}" for warning in found.warnings)
     return AttentionScores(scores=scores, known=known, warnings=tuple(warnings))
+
+
+def _name(part: int | None, class_names: Sequence[str]) -> str:
+    """Name a class, or all of them together."""
+    if part is None:
+        return "all classes"
+    return class_names[part] if part < len(class_names) else f"class {part}"
+
+
+def _gamma_warnings(
+    config: SpreadingConfig, parts: Sequence[int | None], class_names: Sequence[str]
+) -> list[str]:
+    """Say which classes the last of several gammas serves for want of their own."""
+    n = len(config.gamma)
+    served = [part for part in parts if part is not None and part >= n]
+    if config.kernel != "rbf" or n < 2 or not served:
+        return []
+    names = ", ".join(_name(part, class_names) for part in served[:3])
+    more = f" and {len(served) - 3} more" if len(served) > 3 else ""
+    return [
+        f"spreading.gamma has {n} values for {len(parts)} classes, so the last, "
+        f"{config.gamma[-1]:g}, serves {names}{more} too; give one value, or one for each class"
+    ]
 
 
 def _check_enough(labels: AttentionLabels) -> None:
@@ -312,9 +332,10 @@ def _spread_part(
     core = np.where(answered, np.nan_to_num(labels.core_probability), 0.0)
     graph = build_graph(coordinates, config, class_index=part or 0)
     found = spread_masses(graph, core, np.where(answered, 1.0 - core, 0.0), config)
+    short = _reach_warnings(found.known, config)
     kinds = np.unique(labels.labels[answered])
     if len(kinds) > 1:
-        return found
+        return replace(found, warnings=short)
     answer = "yes" if kinds[0] == AttentionLabel.CORE else "no"
     return AttentionScores(
         scores=np.where(found.known, float(kinds[0]), config.prior),
@@ -322,5 +343,20 @@ def _spread_part(
         warnings=(
             f"all {n} labelled images of this class were answered {answer!r}, so its images have "
             f"the score {int(kinds[0])}; ask more of them in another round to tell them apart",
+            *short,
         ),
+    )
+
+
+def _reach_warnings(known: Bool[np.ndarray, " p"], config: SpreadingConfig) -> tuple[str, ...]:
+    """Say so where too few images of a class are reached by any answer."""
+    reached, n = int(known.sum()), len(known)
+    if reached >= _ENOUGH * n:
+        return ()
+    wider = (
+        f"raise spreading.k (now {config.k})" if config.kernel == "knn" else "lower spreading.gamma"
+    )
+    return (
+        f"answers reach only {reached} of {n} images ({100 * reached / n:.1f} %), and the others "
+        f"have the score {config.prior:g}; ask about more images in another round, or {wider}",
     )

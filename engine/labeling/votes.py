@@ -18,6 +18,7 @@ from engine.data.csv_text import csv_writer
 from engine.errors import InvalidInput, UnknownOption
 
 _COLUMNS = ("row", "annotator", "answer", "seconds")
+_LAST_ROW = 2**63 - 1
 
 
 class Answer(StrEnum):
@@ -54,12 +55,21 @@ class Vote:
         annotator: Who answered; any name that tells annotators apart.
         answer: What was said.
         seconds: From the picture's paint to the answer; NaN where it was not measured.
+
+    Raises:
+        InvalidInput: The row is negative, or larger than a table holds.
     """
 
     row: int
     annotator: str
     answer: Answer
     seconds: float = math.nan
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.row <= _LAST_ROW:
+            raise InvalidInput(
+                f"a vote's row counts from 0, got {self.row}; give the image's row in the manifest"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -106,7 +116,7 @@ class VoteTable:
             The table.
 
         Raises:
-            InvalidInput: An annotator votes twice on a row, or a row is negative.
+            InvalidInput: An annotator votes twice on a row.
         """
         given = tuple(votes)
         return cls(
@@ -170,13 +180,14 @@ def read_votes(path: Path) -> VoteTable:
     """Read votes from CSV or Parquet, by the file's ending.
 
     Args:
-        path: A table with the columns `row`, `annotator` and `answer`; `seconds` is optional.
+        path: A table with the columns `row`, `annotator` and `answer`; `seconds` is optional. CSV
+            is in UTF-8. A row may be written as pandas writes it beside a gap: `3.0`.
 
     Returns:
         The votes, in the file's order.
 
     Raises:
-        InvalidInput: The file is missing or malformed; the message names the line.
+        InvalidInput: The file is missing, malformed or not in UTF-8; the message names the vote.
         UnknownOption: An answer, or the file's ending, is not on the list.
     """
     reader = {".csv": _from_csv, ".parquet": _from_parquet}[_ending(path)]
@@ -203,17 +214,27 @@ def _vote(name: str, line: int, row: object, annotator: object, answer: object, 
     try:
         seconds = math.nan if t is None or t == "" else float(str(t))
         return Vote(
-            row=int(str(row)),
+            row=_whole(row),
             annotator=str(annotator),
             answer=Answer.of(str(answer)),
             seconds=seconds,
         )
     except UnknownOption as error:
         raise UnknownOption(f"vote {line} of {name}: {error}") from error
+    except InvalidInput as error:
+        raise InvalidInput(f"vote {line} of {name}: {error}") from error
     except ValueError as error:
         raise InvalidInput(
-            f"vote {line} of {name} has row {row!r} and seconds {t!r}; both must be numbers"
+            f"vote {line} of {name} has row {row!r} and seconds {t!r}; both must be numbers, the "
+            "row a whole one"
         ) from error
+
+
+def _whole(value: object) -> int:
+    """Read a whole number, also one written with a point and zeros."""
+    text = str(value)
+    whole, _, rest = text.partition(".")
+    return int(text if rest.strip().strip("0") else whole)
 
 
 def _ending(path: Path) -> str:
@@ -248,17 +269,25 @@ def _to_parquet(votes: VoteTable) -> bytes:
 
 
 def _from_csv(path: Path) -> dict[str, list[object]]:
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        columns: dict[str, list[object]] = {name: [] for name in reader.fieldnames or ()}
-        for record in reader:
-            for name in columns:
-                columns[name].append(record.get(name))
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            columns: dict[str, list[object]] = {name: [] for name in reader.fieldnames or ()}
+            for record in reader:
+                for name in columns:
+                    columns[name].append(record.get(name))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InvalidInput(
+            f"{path.name} is not a CSV file in UTF-8 ({error}); save it as UTF-8"
+        ) from error
     return columns
 
 
 def _from_parquet(path: Path) -> dict[str, list[object]]:
     try:
         return dict(pq.read_table(path).to_pydict())
-    except pa.ArrowInvalid as error:
-        raise InvalidInput(f"{path.name} is not a Parquet file: {error}") from error
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        reason = str(error).splitlines()[0]
+        raise InvalidInput(
+            f"{path.name} is not a Parquet file ({reason}); write it again"
+        ) from error

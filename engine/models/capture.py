@@ -108,7 +108,9 @@ def cut(module: nn.Module, layer: str) -> Iterator[Captured]:
 
     With frozen parameters nothing below the layer is recorded, so that a backward pass costs
     what lies above the layer and no more. The network goes on with a copy of a detached leaf:
-    a copy, because a network may change the tensor in place, which a leaf would refuse.
+    a copy, because a network may change the tensor in place, which a leaf would refuse. Where
+    the network itself has turned recording off before the layer (a backbone that its author
+    froze with `torch.no_grad`), it is on again from the copy to the end of that block.
 
     Args:
         module: The network, its parameters frozen (`engine.models.modes.evaluating`).
@@ -121,20 +123,31 @@ def cut(module: nn.Module, layer: str) -> Iterator[Captured]:
         UnknownOption: If the network has no such layer.
     """
     taken = Captured(layer=layer, prefix=prefix_tokens(module))
+    entered_recording = False
+
+    def enter(_module: nn.Module, _inputs: object) -> None:
+        nonlocal entered_recording
+        entered_recording = torch.is_grad_enabled()
 
     def restart(_module: nn.Module, _inputs: object, output: object) -> object:
         if not isinstance(output, torch.Tensor):
             taken.keep(output)
             return output
+        if entered_recording:
+            torch.set_grad_enabled(True)  # the end of the network's own block undoes it
         fresh = output.detach().requires_grad_().clone()
         taken.keep(fresh)
         return fresh
 
-    handle = layer_named(module, layer).register_forward_hook(restart)
+    handles = [
+        layer_named(module, layer).register_forward_hook(restart),
+        module.register_forward_pre_hook(enter),
+    ]
     try:
         yield taken
     finally:
-        handle.remove()
+        for handle in handles:
+            handle.remove()
 
 
 def layer_named(module: nn.Module, layer: str) -> nn.Module:

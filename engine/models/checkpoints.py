@@ -123,7 +123,7 @@ def load_state(path: Path) -> StateDict:
     """Read a state dict without running anything that the file holds.
 
     A dictionary around it (`state_dict`, `model_state_dict`, `model`) is opened, and the
-    prefixes of `DataParallel` and `torch.compile` are taken off.
+    prefixes of `DataParallel` and `torch.compile` are taken off, in whatever order they nest.
 
     Args:
         path: `.safetensors`, or anything else for `torch.load(weights_only=True)`.
@@ -248,9 +248,12 @@ def _is_torchscript(path: Path) -> bool:
 
 
 def _without_prefixes(state: StateDict) -> StateDict:
+    """Take prefixes off all names for as long as all names have one."""
     for prefix in _PREFIXES:
         if all(name.startswith(prefix) for name in state):
-            state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
+            return _without_prefixes(
+                {name.removeprefix(prefix): tensor for name, tensor in state.items()}
+            )
     return state
 
 

@@ -13,11 +13,15 @@ from engine.data.images import Preprocessing
 from engine.errors import InvalidInput, ModelMismatch
 from engine.models.capture import capture, layer_named
 from engine.models.modes import evaluating
-from engine.models.probing import logits_of, probe
+from engine.models.probing import entered_of, logits_of, probe, tried
 from engine.models.target_layers import find_target_layer
 
 _TOLERANCE = 1e-4
 """Relative error up to which a head counts as global average pooling and one linear layer."""
+
+_COUPLING = 1e-3
+"""Relative change of a picture's logits from which on they count as depending on its batch.
+Rounding alone stays a hundred times below."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -66,14 +70,15 @@ def make_classifier(
         target_layer: The layer for attention maps; None looks for the last features.
 
     Returns:
-        The classifier, tried once on made pictures.
+        The classifier, tried on made pictures.
 
     Raises:
         UnknownOption: If there is no layer of that name.
-        InvalidInput: If the layer gives no feature map.
+        InvalidInput: If the network cannot run pictures of that size, the layer gives no feature
+            map, or the logits are not finite or depend on the batch.
         ModelMismatch: If the network has another number of logits than there are classes.
     """
-    layer = target_layer or find_target_layer(module, preprocessing.size)
+    layer = target_layer or find_target_layer(module, preprocessing.size, name=architecture)
     classifier = Classifier(
         module=module,
         architecture=architecture,
@@ -81,11 +86,33 @@ def make_classifier(
         preprocessing=preprocessing,
         class_names=class_names,
     )
-    with evaluating(module), torch.inference_mode(), capture(module, layer) as taken:
-        logits = logits_of(module(probe(module, preprocessing.size)))
-        _ = taken.activations
-    check_classes(logits, class_names)
+    _check_trial(classifier)
     return classifier
+
+
+def _check_trial(classifier: Classifier) -> None:
+    """Refuse a network whose answers to made pictures are of no use."""
+    module, name = classifier.module, classifier.architecture
+    with (
+        evaluating(module),
+        torch.inference_mode(),
+        capture(module, classifier.target_layer) as taken,
+    ):
+        pictures = probe(module, classifier.preprocessing.size)
+        together = tried(module, pictures, name=name)
+        _ = taken.activations
+        check_classes(together, classifier.class_names)
+        if not together.isfinite().all():
+            raise InvalidInput(f"{name} gives NaN or infinite logits; check the weights")
+        alone = tried(module, pictures[:1], name=name)
+    change = (alone - together[:1]).abs().max()
+    is_precise = together.dtype in {torch.float32, torch.float64}
+    if is_precise and not change <= _COUPLING * together.abs().max():
+        raise InvalidInput(
+            f"{name} gives a picture other logits alone than among others, by "
+            f"{float(change):.2g}; give its BatchNorm layers track_running_stats=True, and let "
+            "nothing be drawn at random in evaluation mode"
+        )
 
 
 def check_classes(logits: torch.Tensor, class_names: tuple[str, ...]) -> None:
@@ -174,12 +201,16 @@ def _watching_linear(
     """Collect (layer, input, output) of every linear layer, in the order they run."""
     calls: list[tuple[nn.Linear, torch.Tensor, torch.Tensor]] = []
 
-    def watch(part: nn.Module, inputs: tuple[Any, ...], output: torch.Tensor) -> None:
-        if isinstance(part, nn.Linear):  # always: the hook is put on linear layers only
-            calls.append((part, inputs[0], output))
+    def watch(
+        part: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any], output: torch.Tensor
+    ) -> None:
+        entered = entered_of(inputs, named)
+        # always linear: the hook is put on linear layers only
+        if isinstance(part, nn.Linear) and entered is not None:
+            calls.append((part, entered, output))
 
     linears = [part for part in module.modules() if isinstance(part, nn.Linear)]
-    handles = [part.register_forward_hook(watch) for part in linears]
+    handles = [part.register_forward_hook(watch, with_kwargs=True) for part in linears]
     try:
         yield calls
     finally:

@@ -8,7 +8,9 @@ import importlib
 import os
 from collections.abc import Callable
 
+import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from engine.errors import InvalidInput, UnknownOption
 
@@ -34,11 +36,12 @@ def build_from_factory(architecture: str, n_classes: int) -> nn.Module:
         n_classes: How many logits.
 
     Returns:
-        What the factory gave.
+        What the factory gave, in float32 and without the wrapping of `torch.compile`.
 
     Raises:
         UnknownOption: If the name is not listed, or the module has no such factory.
-        InvalidInput: If the module cannot be imported, the factory fails, or it gives no module.
+        InvalidInput: If the module cannot be imported, the factory fails, or what it gives is no
+            torch module with weights of its own.
     """
     if architecture not in listed_factories():
         raise UnknownOption(
@@ -58,7 +61,29 @@ def build_from_factory(architecture: str, n_classes: int) -> nn.Module:
             f"{architecture} gave {type(module).__name__}, not a torch module; "
             "let it return the network"
         )
-    return module
+    return _plain(module, architecture)
+
+
+def _plain(module: nn.Module, architecture: str) -> nn.Module:
+    """Give a network whose layers can be watched and changed, in float32."""
+    module = getattr(module, "_orig_mod", module)
+    if isinstance(module, torch.jit.ScriptModule):
+        raise InvalidInput(
+            f"{architecture} gave a TorchScript program, whose layers cannot be watched; "
+            "let it return the torch module that the program was made from"
+        )
+    parameters = list(module.parameters())
+    if not parameters:
+        raise InvalidInput(
+            f"{architecture} gave {type(module).__name__} without parameters; "
+            "let it return a network with weights"
+        )
+    if any(is_lazy(parameter) for parameter in parameters):
+        raise InvalidInput(
+            f"{architecture} gave {type(module).__name__} with lazy layers, whose weights have "
+            "no shape yet; run it on a picture before it is returned"
+        )
+    return module.float()
 
 
 def _factory(architecture: str) -> Callable[[int], object]:

@@ -20,8 +20,9 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from engine.models.capture import capture
 from engine.models.classifier import Classifier
+from engine.models.devices import usable_device
 from engine.models.modes import evaluating
-from engine.models.probing import logits_of, probe
+from engine.models.probing import entered_of, logits_of, probe
 
 _CONVOLUTIONS = (nn.Conv2d, Conv2dSame)
 _NORMALISATIONS = (nn.BatchNorm2d, BatchNormAct2d)
@@ -39,8 +40,12 @@ def ready_to_look(classifier: Classifier, device: torch.device | str) -> Classif
 
     Returns:
         The same classifier with a network of its own, as `folded` makes it.
+
+    Raises:
+        InvalidInput: If this machine cannot compute there.
     """
-    module = folded(classifier).to(device=device)
+    place = usable_device(device)
+    module = folded(classifier).to(device=place)
     return replace(classifier, module=module.to(memory_format=torch.channels_last))
 
 
@@ -86,11 +91,11 @@ class _Run:
         self.count(name)
         self.given[id(output)] = (name, output, output._version)
 
-    def read(self, name: str, entered: torch.Tensor) -> None:
+    def read(self, name: str, entered: torch.Tensor | None) -> None:
         """Pair a normalisation with the convolution whose untouched output it reads."""
         self.count(name)
         convolution, _, version = self.given.get(id(entered), ("", None, -1))
-        if convolution and version == entered._version:
+        if convolution and entered is not None and version == entered._version:
             self.pairs.append((convolution, name))
 
 
@@ -119,7 +124,8 @@ def _watching(module: nn.Module, run: _Run) -> Iterator[None]:
                 )
             elif type(part) in _NORMALISATIONS and part.running_var is not None:
                 handle = part.register_forward_pre_hook(
-                    lambda _part, given, name=name: run.read(name, given[0])
+                    lambda _part, given, named, name=name: run.read(name, entered_of(given, named)),
+                    with_kwargs=True,
                 )
             else:
                 continue

@@ -1,11 +1,13 @@
 """Try a network on made pictures, and read its logits whatever form they come in."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import nn
 
-from engine.errors import InvalidInput
+from engine.errors import EngineError, InvalidInput
 
 
 def probe(module: nn.Module, size: int) -> Float[torch.Tensor, "3 3 {size} {size}"]:
@@ -17,12 +19,64 @@ def probe(module: nn.Module, size: int) -> Float[torch.Tensor, "3 3 {size} {size
 
     Returns:
         The same pictures at every call.
+
+    Raises:
+        InvalidInput: If the network has no parameters.
     """
+    like = next(module.parameters(), None)
+    if like is None:
+        raise InvalidInput(
+            f"{type(module).__name__} has no parameters, so it is no network that was trained; "
+            "give one with weights"
+        )
     noise = np.random.default_rng(0).standard_normal((3, 3, size, size))
     scale = np.asarray([1.0, 3.0, 0.5]).reshape(3, 1, 1, 1)
     shift = np.asarray([0.0, 0.0, -1.0]).reshape(3, 1, 1, 1)
-    like = next(module.parameters())
     return torch.from_numpy(scale * noise + shift).to(device=like.device, dtype=like.dtype)
+
+
+def tried(
+    module: nn.Module, images: Float[torch.Tensor, "n 3 H W"], *, name: str
+) -> Float[torch.Tensor, "..."]:
+    """Run a network that may not be made for such pictures.
+
+    Args:
+        module: The network.
+        images: Pictures as `probe` makes them.
+        name: What to call the network in errors.
+
+    Returns:
+        The main logits.
+
+    Raises:
+        InvalidInput: If the network fails, or returns no logits.
+    """
+    try:
+        output = module(images)
+    except EngineError:
+        raise
+    except Exception as error:  # whatever a network may raise
+        said = str(error).strip().split("\n")[0].rstrip(".")
+        raise InvalidInput(
+            f"{name} cannot run pictures of {images.shape[-1]} px "
+            f"({type(error).__name__}{': ' if said else ''}{said}); "
+            "set classifier.image_size to a size that it takes, or choose another architecture"
+        ) from error
+    return logits_of(output)
+
+
+def entered_of(positional: Sequence[object], keywords: Mapping[str, object]) -> torch.Tensor | None:
+    """Give the tensor that a layer was called with, by place or by name.
+
+    Args:
+        positional: A hook's positional arguments.
+        keywords: A hook's keyword arguments.
+
+    Returns:
+        The first argument; None where it is no tensor.
+    """
+    entered = next(iter((*positional, *keywords.values())), None)
+    return entered if isinstance(entered, torch.Tensor) else None
 
 
 def logits_of(output: object) -> torch.Tensor:

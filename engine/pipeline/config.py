@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import re
 import tomllib
 import typing
 from collections.abc import Mapping, Sequence
@@ -31,6 +32,9 @@ from engine.training.loop import FineTuneConfig
 from engine.training.retraining import Route
 
 PRESETS = ("default", "authors", "paper")
+
+_DEVICE = re.compile(r"cpu|(cuda|mps|xpu)(:\d+)?")
+"""Devices that torch knows and that hold a network; whether this machine has one shows in use."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +168,13 @@ class ValidationConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineConfig:
-    """All settings of a run; each nested table is a stage's own."""
+    """All settings of a run; each nested table is a stage's own.
+
+    Attributes:
+        preset: Whose values stand where nothing is set.
+        seed: Decides everything that is drawn.
+        device: Where networks compute: `cpu`, `cuda` or `cuda:0`.
+    """
 
     preset: str = "default"
     seed: int = 0
@@ -187,6 +197,15 @@ class PipelineConfig:
     fine_tuning: FineTuneConfig = field(default_factory=FineTuneConfig)
     retraining: RetrainingConfig = field(default_factory=RetrainingConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+
+    def __post_init__(self) -> None:
+        """Refuse a device of no known kind."""
+        if not _DEVICE.fullmatch(self.device):
+            msg = (
+                f"device {self.device!r} cannot be used (torch knows none of that name); "
+                "use cpu, cuda or cuda:0"
+            )
+            raise InvalidInput(msg)
 
     @classmethod
     def of_preset(cls, preset: str) -> "PipelineConfig":

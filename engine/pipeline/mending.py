@@ -14,7 +14,7 @@ from jaxtyping import Bool, Int
 
 from engine.attention.presets import check_range
 from engine.data.manifest import ImageManifest, Split
-from engine.data.regions import object_region
+from engine.data.regions import object_region, without_object
 from engine.errors import InvalidInput
 from engine.evaluation.sensitivity import CoreSensitivity
 from engine.pipeline.run import Run
@@ -91,7 +91,8 @@ def mend(run: Run, order: MendingOrder) -> dict[str, Any]:
 
     Returns:
         A JSON object: masks `true`, `estimated` or `none` (only clean accuracy is given then), and
-        each arm's figures.
+        each arm's figures. Where masks are estimated, images without any attention are not judged
+        and counted as `without_attention`.
 
     Raises:
         EngineError: The classifier has no linear head, or a picture cannot be read.
@@ -100,21 +101,24 @@ def mend(run: Run, order: MendingOrder) -> dict[str, Any]:
     rows = manifest.rows_of(order.split)
     if not len(rows):
         raise InvalidInput(f"there are no images in {order.split.value}; choose another split")
-    masks, core = _cores(run, manifest, rows, order)
+    in_all = len(rows)
+    masks, core, rows = _cores(run, manifest, rows, order)
     noisy = [] if core is None else _noisy(run, rows, core, order)
     arms: dict[str, Any] = {}
     for arm in order.arms:
         run.watcher.stage_started(f"retraining: {arm.name}", cached=False)
-        head = _fitted(run, manifest, arm, order)
+        noised = _noised(run, manifest, arm)
+        head = _fitted(run, manifest, arm, noised, order)
         arms[arm.name] = {
             **_figures(_judged(run, manifest, head, rows, noisy)),
-            "noisy_images": len(arm.noisy),
+            "noisy_images": len(noised),
             "relabelled": len(arm.labels),
             "left_out": len(arm.left_out),
         }
     return {
         "split": order.split.value,
         "images": len(rows),
+        "without_attention": in_all - len(rows),
         "masks": masks,
         "sigma": order.corm.sigma,
         "beside": order.corm.beside,
@@ -128,15 +132,19 @@ def mend(run: Run, order: MendingOrder) -> dict[str, Any]:
 
 def _cores(
     run: Run, manifest: ImageManifest, rows: Int[np.ndarray, " m"], order: MendingOrder
-) -> tuple[str, Core | None]:
-    """Give where the core of each judged picture is, and whether that is known or estimated."""
-    records = [manifest.records[row] for row in rows.tolist()]
-    if all(record.mask is not None or record.box is not None for record in records):
-        return TRUE, core_of_regions(lambda row: object_region(manifest, row))
+) -> tuple[str, Core | None, Int[np.ndarray, " j"]]:
+    """Give where the core of each picture is, whether that is known, and which can be judged."""
+    if not len(without_object(manifest, rows)):
+        return TRUE, core_of_regions(lambda row: object_region(manifest, row)), rows
     if order.spurious is None:
-        return NONE, None
-    maps = np.asarray(run.load("extraction").maps_predicted)[rows]
-    return ESTIMATED, EstimatedCores(rows=rows, maps=maps, spurious=order.spurious)
+        return NONE, None, rows
+    extraction = run.load("extraction")
+    live = ~np.asarray(extraction.dead_predicted)[rows]
+    if not live.any():
+        return NONE, None, rows
+    maps = np.asarray(extraction.maps_predicted)[rows[live]]
+    cores = EstimatedCores(rows=rows[live], maps=maps, spurious=order.spurious[live])
+    return ESTIMATED, cores, rows[live]
 
 
 def _noisy(
@@ -166,15 +174,27 @@ def _noisy(
     return found
 
 
-def _fitted(run: Run, manifest: ImageManifest, arm: Arm, order: MendingOrder) -> Head:
+def _noised(run: Run, manifest: ImageManifest, arm: Arm) -> Int[np.ndarray, " k"]:
+    """Give the training rows whose pictures get noise: flagged, trained with, and looked at."""
+    train = np.setdiff1d(manifest.rows_of(Split.TRAIN), arm.left_out)
+    live = np.flatnonzero(~np.asarray(run.load("extraction").dead_predicted))
+    noised: np.ndarray = np.intersect1d(np.intersect1d(arm.noisy, live), train)
+    return noised
+
+
+def _fitted(
+    run: Run,
+    manifest: ImageManifest,
+    arm: Arm,
+    noisy: Int[np.ndarray, " k"],
+    order: MendingOrder,
+) -> Head:
     """Fit the last layer on an arm's pictures and labels."""
     extraction, config = run.load("extraction"), run.config
     train = np.setdiff1d(manifest.rows_of(Split.TRAIN), arm.left_out)
     labels = manifest.labels.copy()
     for row, label in arm.labels.items():
         labels[row] = label
-    live = ~np.asarray(extraction.dead_predicted)
-    noisy = np.intersect1d(arm.noisy[live[arm.noisy]], train) if len(arm.noisy) else arm.noisy
     made = None
     if len(noisy):
         made = corrupted_features(

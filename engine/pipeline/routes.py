@@ -93,6 +93,8 @@ def route_settings(config: PipelineConfig, route: Route) -> dict[str, Any]:
         settings["last_layer"] = codecs.to_json(config.last_layer)
     if config.retraining.mode == "head":
         return settings
+    if route is Route.DFR:  # its head is fitted to features
+        settings["precision"] = config.extraction.precision
     return {
         **settings,
         "fine_tuning": codecs.to_json(config.fine_tuning),

@@ -60,10 +60,14 @@ class Run:
         self._read: ImageManifest | None = None
         self.digest = self._digest()
         self.runner = self._runner()
-        manifest = self._read or self.runner.load("manifest")
-        self.config, self.notes = settled(config, manifest)
+        self.config, self.notes = settled(config, self._manifest())
         if self.notes:
             self.runner = self._runner()
+
+    def _manifest(self) -> ImageManifest:
+        read = self._read
+        found: ImageManifest = self.runner.load("manifest") if read is None else read
+        return found
 
     def _runner(self) -> StageRunner:
         stages = build_stages(

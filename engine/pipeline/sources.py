@@ -18,6 +18,7 @@ from engine.errors import InvalidInput, ManifestError
 from engine.labeling.votes import VoteTable
 from engine.models.checkpoints import classifier_from_weights
 from engine.models.classifier import Classifier, head_of, make_classifier
+from engine.models.devices import usable_device
 from engine.models.pretrained import load_backbone, preprocessing_for
 from engine.models.transplant import fold_head, with_head
 from engine.pipeline.config import ClassifierConfig, DataConfig, PipelineConfig
@@ -189,6 +190,7 @@ def make_reference(
         The classifier.
 
     Raises:
+        InvalidInput: This machine has no such device, or the network cannot be used as it is.
         ModelMismatch: The weights do not fit, or the network has no plain linear head to train.
         UnsafeCheckpoint: The weights are a pickled module.
         DataUnavailable: The pretrained weights cannot be had.
@@ -206,6 +208,8 @@ def make_reference(
             ),
             target_layer=settings.target_layer or None,
         )
+    if settings.source == "finetune":
+        usable_device(config.device)  # with source head an executor computes, maybe elsewhere
     classifier = backbone(settings, manifest, config.seed)
     train = manifest.rows_of(Split.TRAIN)
     if settings.source == "finetune":

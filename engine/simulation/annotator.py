@@ -23,7 +23,7 @@ FLIPPED = {Answer.YES: Answer.NO, Answer.NO: Answer.YES}
 def judge(
     grid: Real[np.ndarray, "h w"],
     object_region: Bool[np.ndarray, "H W"] | None,
-    spurious_region: Bool[np.ndarray, "H W"] | None,
+    spurious_region: Bool[np.ndarray, "I J"] | None,
     tau: float = OBJECT_SHARE,
     *,
     spurious_ratio: float = SPURIOUS_RATIO,
@@ -40,7 +40,7 @@ def judge(
         grid: The attention map as shown, not negative, any scale (bytes too).
         object_region: True on the object; None where it is not known.
         spurious_region: True on the artefact, all False where the picture has none; None where it
-            is not known.
+            is not known. Either may be stored at a size of its own.
         tau: Share of the mass that the object needs, in (0, 1].
         spurious_ratio: How many times its area's share an artefact's mass may have; above 0.
 
@@ -55,14 +55,19 @@ def judge(
     known = [region for region in (object_region, spurious_region) if region is not None]
     if not known or not grid.any():
         return Answer.CANNOT_TELL
-    attention = upsample(grid, (known[0].shape[0], known[0].shape[1]))
-    if object_region is not None and (mass_inside(attention, object_region) or 0.0) < tau:
+    if object_region is not None and _mass(grid, object_region) < tau:
         return Answer.NO
     if spurious_region is not None:
         wide = widen(spurious_region, (grid.shape[0], grid.shape[1]))
-        if (mass_inside(attention, wide) or 0.0) > spurious_ratio * float(wide.mean()):
+        if _mass(grid, wide) > spurious_ratio * float(wide.mean()):
             return Answer.NO
     return Answer.YES
+
+
+def _mass(grid: np.ndarray, region: Bool[np.ndarray, "H W"]) -> float:
+    """Give the share of the map in a region, in the region's own pixels: two may be stored apart."""
+    height, width = region.shape
+    return mass_inside(upsample(grid, (height, width)), region) or 0.0
 
 
 def widen(region: Bool[np.ndarray, "H W"], grid_shape: tuple[int, int]) -> Bool[np.ndarray, "H W"]:

@@ -12,6 +12,8 @@ from scipy.spatial.distance import cdist
 _SCALES = (0.5, 1.0, 2.0, 4.0)
 _CELLS_A_LENGTH = 6.0
 _MOST_CELLS = 384
+_FEWEST_CELLS_A_LENGTH = 3.0
+"""On a coarser grid the narrowest Gaussian is lost between nodes."""
 _DIRECT = 500_000
 """Pairs of image and centre up to which the function is computed image by image."""
 
@@ -40,6 +42,9 @@ def field_of(
 ) -> Float[np.ndarray, " n"]:
     """Sum the centres' influence at each point, directly or by way of a grid.
 
+    Very many points on a map that far outliers stretch are summed directly, some at a time: a grid
+    over all of it would be too coarse.
+
     Args:
         points: Where it is wanted.
         centres: Of the influence.
@@ -49,10 +54,20 @@ def field_of(
     Returns:
         The sum at each point.
     """
-    if len(points) * len(centres) <= _DIRECT:
-        direct: np.ndarray = covariance_of(cdist(points, centres, "sqeuclidean"), length) @ strength
-        return direct
-    return field_by_grid(points, centres, strength, length)
+    pairs = len(points) * len(centres)
+    if pairs > _DIRECT and _step(points, length) <= length / _FEWEST_CELLS_A_LENGTH:
+        return field_by_grid(points, centres, strength, length)
+    parts = [
+        covariance_of(cdist(part, centres, "sqeuclidean"), length) @ strength
+        for part in np.array_split(points, pairs // _DIRECT + 1)
+    ]
+    return np.concatenate(parts)
+
+
+def _step(points: Float[np.ndarray, "n 2"], length: float) -> float:
+    """Give the distance of the grid's nodes, no more of them than memory allows."""
+    span = float(np.ptp(points, axis=0).max())
+    return max(length / _CELLS_A_LENGTH, span / _MOST_CELLS)
 
 
 def field_by_grid(
@@ -73,7 +88,7 @@ def field_by_grid(
         The sum at each point, to about a thousandth of the greatest strength.
     """
     low, high = points.min(axis=0), points.max(axis=0)
-    step = max(length / _CELLS_A_LENGTH, float((high - low).max()) / _MOST_CELLS)
+    step = _step(points, length)
     nodes = [low[axis] + step * np.arange(int((high - low)[axis] / step) + 2) for axis in (0, 1)]
     grid = np.zeros((len(nodes[0]), len(nodes[1])))
     for factor in _SCALES:

@@ -14,6 +14,7 @@ from engine.data.manifest import ImageManifest
 from engine.errors import InvalidInput, ModelMismatch, UnknownOption
 from engine.models.architectures import drawn_from
 from engine.models.classifier import Classifier
+from engine.models.devices import usable_device
 from engine.models.modes import evaluating
 from engine.models.probing import logits_of
 from engine.progress import Progress, ignore_progress
@@ -120,7 +121,7 @@ def fine_tune(
         config: How to train.
         objective: What for; cross-entropy if left out.
         sampler: Which rows each batch holds; every row once an epoch, shuffled, if left out.
-        alteration: Changes pictures on their way in, after flips; nothing if left out.
+        alteration: Changes pictures on their way in, before flips; nothing if left out.
         seed: Decides order, flips, alterations and dropout.
         device: Where to compute, as torch names it.
         on_progress: Called with (batches done, batches in all); may raise `Cancelled`.
@@ -141,7 +142,11 @@ def fine_tune(
             f"are {', '.join(manifest.class_names)}; use a classifier of these classes"
         )
     # channels last is how convolutions run fastest on the CPU
-    module = copy.deepcopy(classifier.module).to(device).to(memory_format=torch.channels_last)
+    module = (
+        copy.deepcopy(classifier.module)
+        .to(usable_device(device))
+        .to(memory_format=torch.channels_last)
+    )
     seen = classifier.preprocessing
     run = _Run(
         module=module,
@@ -232,17 +237,17 @@ def _gather(run: _Run, positions: Int[np.ndarray, " b"]) -> Batch:
     images = torch.stack([image for image, _, _ in items])
     images = images.to(device, memory_format=torch.channels_last)
     rows = np.array([row for _, _, row in items], dtype=np.int64)
+    mirrored = None
     if run.config.flips:
-        images = _flipped(images, run.rng)
+        mirrored = run.rng.random(len(images)) < 0.5
     if run.alteration is not None:
+        # maps lie as the pictures are stored, so pictures are mirrored afterwards
         images = run.alteration(images, rows, run.rng)
+    if mirrored is not None:
+        turned = torch.from_numpy(mirrored).to(device)
+        images = torch.where(turned[:, None, None, None], images.flip(3), images)
     labels = torch.tensor([label for _, label, _ in items], device=device)
-    return Batch(images=images, labels=labels, rows=rows)
-
-
-def _flipped(images: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-    is_flipped = torch.from_numpy(rng.random(len(images)) < 0.5).to(images.device)
-    return torch.where(is_flipped[:, None, None, None], images.flip(3), images)
+    return Batch(images=images, labels=labels, rows=rows, mirrored=mirrored)
 
 
 def _average(run: _Run) -> float:

@@ -26,11 +26,13 @@ class Batch:
         images: Normalised pictures, as they are fed.
         labels: Their classes.
         rows: Their rows of the manifest; a row may come twice.
+        mirrored: Which of them are fed mirrored left to right; none if left out.
     """
 
     images: Float[torch.Tensor, "b 3 s s"]
     labels: Int[torch.Tensor, " b"]
     rows: Int[np.ndarray, " b"]
+    mirrored: Bool[np.ndarray, " b"] | None = None
 
 
 Loss = Callable[[Batch], torch.Tensor]
@@ -85,7 +87,8 @@ class WorstGroup:
     @contextmanager
     def on(self, module: nn.Module) -> Iterator[Loss]:
         """Prepare a training; see `Objective`."""
-        weights = np.full(len(self.counts), 1 / len(self.counts))
+        # a group that only other splits hold has no loss to raise its weight by, and gets none
+        weights = (self.counts > 0) / np.count_nonzero(self.counts)
 
         def loss(batch: Batch) -> torch.Tensor:
             nonlocal weights
@@ -159,6 +162,9 @@ class AttentionFeedback:
                     return plain
                 maps = differentiable_maps(taken, logits, batch.labels)[torch.from_numpy(asked)]
                 references = torch.from_numpy(self.references[at[asked]]).to(maps)
+                if batch.mirrored is not None:
+                    turned = torch.from_numpy(batch.mirrored[asked]).to(maps.device)
+                    references = torch.where(turned[:, None, None], references.flip(2), references)
                 yes, no = attention_losses(
                     maps,
                     _on_grid(references, maps),

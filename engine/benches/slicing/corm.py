@@ -28,7 +28,8 @@ from engine.benches.slicing.ground import (
     oracle_marks,
 )
 from engine.data.manifest import Split
-from engine.data.regions import object_region
+from engine.data.regions import object_region, without_object
+from engine.errors import InvalidInput
 from engine.evaluation.sensitivity import CoreSensitivity, core_sensitivity
 from engine.models.classifier import Classifier
 from engine.pipeline.pipeline import Watcher
@@ -142,9 +143,10 @@ def measure_corm(order: CormOrder, store: ArtifactStore, watcher: Watcher) -> di
         A JSON object.
 
     Raises:
-        EngineError: The data set cannot be used.
+        EngineError: The data set cannot be used, or names no object in a judged picture.
     """
     subject = prepare(order.data, order.table, store, watcher)
+    _require_objects(order, subject)
     ground = lay_ground(subject, Split.TRAIN, store, watcher)
     judge = _tuned_judge(order, subject, watcher) if order.finetune else None
     judge = judge or _head_judge(order, subject, store, watcher)
@@ -171,6 +173,17 @@ def measure_corm(order: CormOrder, store: ArtifactStore, watcher: Watcher) -> di
         **{arm: _summary([run[arm] for run in runs]) for arm in ARMS},
         "seeds": facts,
     }
+
+
+def _require_objects(order: CormOrder, subject: Subject) -> None:
+    rows = subject.manifest.rows_of(order.split)
+    lacking = without_object(subject.manifest, rows)
+    if len(lacking):
+        raise InvalidInput(
+            f"{order.data} names no object (mask or box) in {len(lacking)} of its {len(rows)} "
+            f"{order.split.value} images, so nothing says where noise is off it; take a data set "
+            "with masks of objects, such as stampbirds"
+        )
 
 
 def _summary(found: list[CoreSensitivity]) -> dict[str, Any]:

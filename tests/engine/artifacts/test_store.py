@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -230,6 +231,22 @@ def test_only_old_unfinished_folders_are_collected(store):
 
     assert store.collect_garbage() == 1
     assert {path.name for path in left_over(store)} == {".staging-young"}
+    assert store.has(RECIPE)
+
+
+def test_garbage_is_not_collected_under_work_that_takes_long(store):
+    removed = []
+
+    def write(folder):
+        then = time.time() - 25 * 3600
+        os.utime(folder, (then, then))
+        removed.append(store.collect_garbage())
+        write_letters(folder)
+
+    store.create(RECIPE, write)
+    store.create(replace(RECIPE, version=7), write, resumable=True)
+
+    assert removed == [0, 0]
     assert store.has(RECIPE)
 
 

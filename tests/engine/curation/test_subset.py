@@ -82,6 +82,22 @@ def test_a_fraction_above_what_is_kept_takes_what_there_is_and_says_so(drawn):
     assert drawn(fraction=0.1, kept=kept).warnings == ()
 
 
+def test_a_small_fraction_of_many_classes_leaves_none_without_an_image(space_of, rng):
+    classes = np.repeat(np.arange(30), 4)
+    space = space_of(rng.normal(size=(120, 2)), 20 * rng.normal(size=(120, 2)))
+    options = DisentanglingConfig(environment_k=2)
+    groups = disentangle(space, classes, np.ones(120, bool), options, seed=0)
+    n_groups = len(set(zip(groups.core.tolist(), groups.environment.tolist(), strict=True)))
+    assert 24 < 30 <= n_groups
+
+    subset = draw_subset(groups, classes, space, SubsetConfig(fraction=0.2))
+
+    assert set(subset.core.tolist()) == set(range(30))
+    assert len(subset) == n_groups
+    (warning,) = subset.warnings
+    assert f"{n_groups} images, one of every feature group, not the 24" in warning
+
+
 def test_soft_weights_draw_what_scores_high(drawn):
     scores = np.where(np.arange(200) % 2 == 0, 0.9, 0.1)
     allocation = AllocationConfig(weights="effective_size")

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from engine.data import pictures
+from engine.data.inspection import Fault, inspect_files
 from engine.data.pictures import box_region, encode_webp, load_region, open_picture
 from engine.errors import InvalidInput, ManifestError
 
@@ -52,6 +53,71 @@ def test_every_mode_becomes_rgb(tmp_path, mode):
     assert picture.mode == "RGB"
     if mode != "1":  # dithered
         assert np.all(np.abs(np.asarray(picture).astype(int) - 128) <= 2)
+
+
+def grey_of(path):
+    """The first row of a picture, which must be grey."""
+    pixels = np.asarray(open_picture(path))
+    assert (pixels == pixels[:, :, :1]).all()
+    return pixels[0, :, 0].tolist()
+
+
+@pytest.mark.parametrize(
+    ("depth", "values", "expected"),
+    [
+        (65535, [0, 255, 32768, 65535], [0, 0, 128, 255]),
+        (4095, [0, 16, 2048, 4095], [0, 1, 128, 255]),
+        (65535, [0, 1, 2, 255], [0, 0, 0, 0]),  # dark, and 16 bit all the same
+    ],
+)
+def test_a_pgm_of_more_than_8_bits_is_scaled(tmp_path, depth, values, expected):
+    header = f"P5\n{len(values)} 1\n{depth}\n".encode()
+    (tmp_path / "a.pgm").write_bytes(header + np.array(values, dtype=">u2").tobytes())
+
+    assert grey_of(tmp_path / "a.pgm") == expected
+
+
+@pytest.mark.parametrize(
+    ("dtype", "values", "expected"),
+    [
+        ("int32", [0, 100, 255], [0, 100, 255]),
+        ("int32", [0, 256, 65535], [0, 1, 255]),
+        ("uint16", [0, 4095, 65535], [0, 15, 255]),
+        ("float32", [0, 0.5, 1], [0, 128, 255]),
+        ("float32", [0, 1, 254.6], [0, 1, 255]),
+    ],
+)
+def test_a_tiff_of_more_than_8_bits_is_brought_to_8(tmp_path, dtype, values, expected):
+    Image.fromarray(np.array([values], dtype=dtype)).save(tmp_path / "a.tif")
+
+    assert grey_of(tmp_path / "a.tif") == expected
+
+
+def test_grey_of_many_bits_is_turned_upright_too(tmp_path):
+    image = Image.fromarray(np.array([[0, 256, 65535]], dtype=np.int32))
+    image.save(tmp_path / "a.tif", tiffinfo={0x0112: 3})
+
+    assert grey_of(tmp_path / "a.tif") == [255, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "values", "message"),
+    [
+        ("int32", [0, 65536], "from 0 to 65536, outside of 0 to 65535; save as 8 or 16 bit"),
+        ("int32", [-1, 100], "from -1 to 100"),
+        ("float32", [0, 300], "from 0 to 300, outside of 0 to 255; save as 8 or 16 bit"),
+        ("float32", [-0.5, 1], "from -0.5 to 1"),
+        ("float32", [0, np.nan], "from nan to nan"),
+    ],
+)
+def test_values_that_are_no_grey_are_refused(tmp_path, dtype, values, message):
+    Image.fromarray(np.array([values, values], dtype=dtype)).save(tmp_path / "a.tif")
+
+    with pytest.raises(ManifestError, match=rf"a\.tif: the picture's values go {message}"):
+        open_picture(tmp_path / "a.tif")
+    (found,) = inspect_files(tmp_path, ["a.tif"])
+    assert found.fault is Fault.BROKEN
+    assert message in found.detail
 
 
 def test_a_palette_with_transparency_gives_no_warning(tmp_path):

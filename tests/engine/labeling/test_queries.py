@@ -1,4 +1,5 @@
 from collections import Counter
+from inspect import unwrap
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from engine.attention.space import AttentionSpace
 from engine.errors import InvalidInput, MisalignedRows, UnknownOption
 from engine.labeling.aggregation import AttentionLabels
 from engine.labeling.queries import STRATEGIES, QueryConfig, select_queries, share_budget
+from engine.labeling.shares import largest_remainder
 from engine.labeling.spreading import SpreadingConfig
 
 
@@ -45,6 +47,70 @@ def test_a_budget_is_shared_equally_and_surplus_goes_on():
     assert share_budget(np.array([2, 3]), 99).tolist() == [2, 3]
     with pytest.raises(InvalidInput, match="at least 0, got -1"):
         share_budget(np.array([5]), -1)
+
+
+@given(sizes=st.lists(st.integers(0, 12), min_size=1, max_size=9), budget=st.integers(0, 60))
+def test_a_first_round_is_shared_by_the_largest_remainder(sizes, budget):
+    room = np.array(sizes)
+    enough = max(budget, int(np.count_nonzero(room)))
+    rng = np.random.default_rng(0)
+
+    shares = share_budget(room, enough, rng=rng)
+
+    expected = largest_remainder(np.ones(len(room)), min(enough, int(room.sum())), room)
+    assert shares.tolist() == expected.tolist()
+    assert rng.bit_generator.state == np.random.default_rng(0).bit_generator.state
+
+
+@given(
+    classes=st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=7),
+    budget=st.integers(0, 60),
+)
+def test_each_query_goes_to_the_class_asked_least(classes, budget):
+    sizes, earlier = np.array(classes).T
+    expected = np.zeros(len(sizes), dtype=int)
+    for _ in range(min(budget, int(sizes.sum()))):
+        is_open = expected < sizes
+        expected[np.where(is_open, earlier + expected, 99).argmin()] += 1
+
+    assert share_budget(sizes, budget, earlier=earlier).tolist() == expected.tolist()
+
+
+def test_classes_beyond_the_budget_are_drawn_by_lot():
+    sizes = np.full(100, 30)
+
+    first, again, other = (
+        share_budget(sizes, 40, rng=np.random.default_rng(seed)).tolist() for seed in (0, 0, 1)
+    )
+
+    assert first == again != other
+    assert sum(first) == 40
+    assert max(first) == 1
+    assert sum(first[40:]) > 0
+
+
+def test_earlier_queries_of_other_classes_are_refused():
+    with pytest.raises(MisalignedRows, match="3 classes for 2 classes"):
+        unwrap(share_budget)(np.array([1, 1]), 1, earlier=np.array([1, 1, 1]))
+
+
+@pytest.mark.parametrize("strategy", ["centres", "random"])
+def test_rounds_reach_every_class_where_there_are_more_than_the_budget(strategy):
+    classes = np.repeat(np.arange(25), 6)
+    points = np.random.default_rng(0).normal(size=(150, 2))
+    asked: list[int] = []
+    reached = []
+
+    for _ in range(4):
+        rng = np.random.default_rng(7)  # the rounds of one run have one seed
+        queries = select_queries(
+            space_of(points), classes, everyone(classes), 10, rng, asked=asked, strategy=strategy
+        )
+        asked += [query.row for query in queries]
+        reached.append(len(set(classes[asked].tolist())))
+
+    assert reached == [10, 20, 25, 25]
+    assert set(Counter(classes[asked].tolist()).values()) == {1, 2}
 
 
 def test_queries_are_the_points_nearest_the_centres(rng):
@@ -161,7 +227,7 @@ def test_every_strategy_keeps_to_the_budget_and_to_whom_may_be_asked(rng, strate
     rows = [query.row for query in queries]
     assert len(set(rows)) == 20
     assert not set(rows) & {100 + 10 * blob for blob in range(8)} | set(rows) & set(asked)
-    assert Counter(query.class_index for query in queries) == {0: 10, 1: 10}
+    assert Counter(query.class_index for query in queries) == {0: 9, 1: 11}
     assert strategy == "centres" or all(query.cluster == -1 for query in queries)
 
 

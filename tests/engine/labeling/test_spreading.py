@@ -124,6 +124,46 @@ def test_what_no_answer_reaches_is_unknown():
     assert (found.scores[40:] == 0.5).all()
 
 
+@pytest.mark.parametrize(("far", "warns"), [(5, False), (6, True)])
+def test_a_class_that_answers_reach_too_little_of_is_named(far, warns):
+    points = np.arange(100.0)[:, None] % 10  # ten to a place, so that all places are reached
+    points[100 - far :] = 1e6 + np.arange(far)[:, None]
+    answers = np.full(100, -1)
+    answers[:2] = [1, 0]
+
+    found = spread_labels(
+        points,
+        AttentionLabels.of_answers(answers),
+        np.zeros(100, dtype=int),
+        SpreadingConfig(k=2, standardise=False),
+        class_names=("bird",),
+    )
+
+    assert int(found.known.sum()) == 100 - far
+    assert list(found.warnings) == warns * [
+        "bird: answers reach only 94 of 100 images (94.0 %), and the others have the score 0.5; "
+        "ask about more images in another round, or raise spreading.k (now 2)"
+    ]
+
+
+def test_too_little_reach_names_what_widens_it():
+    points = np.array([[0.0], [0.1], [1e6]])
+
+    found = spread(
+        points,
+        [1, 0, -1],
+        np.zeros(3, dtype=int),
+        kernel="rbf",
+        gamma=(1.0,),
+        standardise=False,
+        per_class=False,
+    )
+
+    (warning,) = found.warnings
+    assert warning.startswith("all classes: answers reach only 2 of 3 images (66.7 %)")
+    assert warning.endswith("or lower spreading.gamma")
+
+
 def test_a_class_of_one_answer_has_it_where_it_arrives_and_is_named():
     points, _, classes = problem(3)
     answers = np.full(60, -1)
@@ -150,7 +190,10 @@ def test_a_class_of_one_answer_stays_unknown_where_nothing_arrives():
 
     assert found.scores.tolist() == [1, 1, 0.5, 0.5, 0, 0]
     assert found.known.tolist() == [True, True, False, False, True, True]
-    assert [warning[:7] for warning in found.warnings] == ["class 0", "class 1"]
+    one_kind, reach, other_kind = found.warnings
+    assert one_kind.startswith("class 0: all 1 labelled images")
+    assert reach.startswith("class 0: answers reach only 2 of 4 images (50.0 %)")
+    assert other_kind.startswith("class 1: all 2 labelled images")
 
 
 def test_a_class_without_answers_is_unknown_and_named():
@@ -288,11 +331,29 @@ def test_unknown_options_and_presets_are_refused():
     assert SpreadingConfig.preset("default") == SpreadingConfig()
 
 
-def test_a_class_without_its_gamma_is_refused():
+def test_the_last_gamma_serves_further_classes_and_says_so():
     points, answers, classes = problem(0, n_classes=3)
 
-    with pytest.raises(InvalidInput, match="gamma has 2 values, but there is a class 2"):
-        spread(points, answers, classes, kernel="rbf", gamma=(1.0, 2.0))
+    found = spread(points, answers, classes, kernel="rbf", gamma=(1.0, 2.0))
+    spelled_out = spread(points, answers, classes, kernel="rbf", gamma=(1.0, 2.0, 2.0))
+
+    np.testing.assert_array_equal(found.scores, spelled_out.scores)
+    assert found.warnings == (
+        "spreading.gamma has 2 values for 3 classes, so the last, 2, serves class 2 too; give one "
+        "value, or one for each class",
+    )
+    assert spelled_out.warnings == ()
+    assert spread(points, answers, classes, gamma=(1.0, 2.0)).warnings == ()  # knn has none
+
+
+def test_the_authors_settings_serve_many_classes():
+    points, answers, classes = problem(0, n=90, n_classes=6)
+    labels = AttentionLabels.of_answers(answers)
+
+    found = spread_labels(points, labels, classes, SpreadingConfig.preset("authors"))
+
+    assert found.known.all()
+    assert "the last, 5, serves class 2, class 3, class 4 and 1 more too" in found.warnings[0]
 
 
 def test_arrays_of_different_images_are_refused():

@@ -1,6 +1,8 @@
 import math
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from engine.errors import InvalidInput, UnknownOption
@@ -78,7 +80,12 @@ def test_seconds_may_be_left_out(tmp_path):
         ("x,Ana,yes,1", InvalidInput, "vote 1 of votes.csv has row 'x'"),
         ("1,Ana,yes,soon", InvalidInput, "seconds 'soon'"),
         ("1,Ana,yess,1", UnknownOption, "vote 1 of votes.csv: unknown answer 'yess'; did you mean"),
-        ("-1,Ana,yes,1", InvalidInput, "counts from 0, got -1"),
+        ("-1,Ana,yes,1", InvalidInput, "vote 1 of votes.csv: .*counts from 0, got -1"),
+        ("99999999999999999999,Ana,yes,1", InvalidInput, "vote 1 .*got 99999999999999999999; give"),
+        ("3.5,Ana,yes,1", InvalidInput, "row '3.5'.*the row a whole one"),
+        ("nan,Ana,yes,1", InvalidInput, "vote 1 of votes.csv has row 'nan'"),
+        (".0,Ana,yes,1", InvalidInput, "vote 1 of votes.csv has row '.0'"),
+        ("1e3.0,Ana,yes,1", InvalidInput, "row '1e3.0'"),
     ],
 )
 def test_a_line_that_is_no_vote_is_named(tmp_path, line, error, message):
@@ -87,6 +94,33 @@ def test_a_line_that_is_no_vote_is_named(tmp_path, line, error, message):
 
     with pytest.raises(error, match=message):
         read_votes(path)
+
+
+@pytest.mark.parametrize("row", ["3.0", "3.", " 3.000 ", "3"])
+def test_a_whole_row_may_be_written_with_a_point(tmp_path, row):
+    path = tmp_path / "votes.csv"
+    path.write_text(f"row,annotator,answer\n{row},Ana,yes\n")
+
+    assert read_votes(path).rows.tolist() == [3]
+
+
+def test_rows_of_a_float_column_are_read(tmp_path):
+    columns = {"row": [3.0, 12.0], "annotator": ["Ana", "Ana"], "answer": ["yes", "no"]}
+    pq.write_table(pa.table(columns), tmp_path / "votes.parquet")
+
+    assert read_votes(tmp_path / "votes.parquet").rows.tolist() == [3, 12]
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+def test_a_file_in_another_encoding_is_named(tmp_path, encoding):
+    path = tmp_path / "votes.csv"
+    path.write_text("row,annotator,answer\n3,Zoë,yes\n", encoding=encoding)
+
+    with pytest.raises(InvalidInput, match=r"votes\.csv is not a CSV file in UTF-8") as caught:
+        read_votes(path)
+
+    assert str(caught.value).endswith("save it as UTF-8")
+    assert "\n" not in str(caught.value)
 
 
 def test_a_missing_column_or_file_or_ending_is_named(tmp_path):

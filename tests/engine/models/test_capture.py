@@ -1,10 +1,15 @@
+from contextlib import nullcontext
+
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional
 
+from engine.attribution.grad_cam import GradCam
+from engine.data.images import Preprocessing
 from engine.errors import InvalidInput, UnknownOption
 from engine.models.capture import capture, cut, layer_named
+from engine.models.classifier import make_classifier
 from engine.models.modes import evaluating
 
 
@@ -102,3 +107,48 @@ def test_an_unknown_layer_is_refused_with_near_names(module):
 def test_the_network_itself_is_no_layer(module):
     with pytest.raises(UnknownOption):
         layer_named(module, "")
+
+
+class FrozenBackbone(nn.Module):
+    """Runs its features without a graph, where told to, and a head of two layers on them."""
+
+    def __init__(self, *, is_frozen: bool) -> None:
+        super().__init__()
+        self.features = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 6, 3), nn.ReLU())
+        self.head = nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 2))
+        self.is_frozen = is_frozen
+
+    def forward(self, images):
+        with torch.no_grad() if self.is_frozen else nullcontext():
+            features = self.features(images)
+        return self.head(features.mean(dim=(2, 3)))
+
+
+@pytest.mark.parametrize("layer", ["features", "features.2"])
+def test_a_backbone_that_runs_without_a_graph_gives_the_same_maps(layer):
+    maps = []
+    for is_frozen in (False, True):
+        torch.manual_seed(0)
+        classifier = make_classifier(
+            FrozenBackbone(is_frozen=is_frozen),
+            architecture="own:network",
+            preprocessing=Preprocessing(size=12),
+            class_names=("a", "b"),
+            target_layer=layer,
+        )
+        maps.append(GradCam()(classifier, torch.randn(2, 3, 12, 12), torch.tensor([0, 1])))
+
+    assert maps[0].max() > 0
+    assert torch.equal(*maps)
+
+
+def test_a_cut_leaves_the_callers_gradient_mode_as_found():
+    module = FrozenBackbone(is_frozen=True)
+
+    with evaluating(module), cut(module, "features.2"):
+        assert module(torch.randn(1, 3, 12, 12)).requires_grad
+        assert torch.is_grad_enabled()
+        with torch.no_grad():
+            assert not module(torch.randn(1, 3, 12, 12)).requires_grad
+            assert not torch.is_grad_enabled()
+    assert not module._forward_pre_hooks

@@ -121,9 +121,19 @@ def test_a_torchscript_program_is_refused(tmp_path):
         lambda state: {"state_dict": state, "epoch": 3},
         lambda state: {"model": {f"module.{name}": tensor for name, tensor in state.items()}},
         lambda state: {f"_orig_mod.{name}": tensor for name, tensor in state.items()},
+        lambda state: {f"_orig_mod.module.{name}": tensor for name, tensor in state.items()},
+        lambda state: {f"module._orig_mod.{name}": tensor for name, tensor in state.items()},
         lambda state: {n: t for n, t in state.items() if "num_batches_tracked" not in n},
     ],
-    ids=["plain", "wrapped", "parallel", "compiled", "without counters"],
+    ids=[
+        "plain",
+        "wrapped",
+        "parallel",
+        "compiled",
+        "compiled around parallel",
+        "parallel around compiled",
+        "without counters",
+    ],
 )
 def test_state_dicts_are_read_as_users_have_them(classifier, tmp_path, wrap):
     torch.save(wrap(classifier.module.state_dict()), tmp_path / "model.pth")

@@ -2,6 +2,7 @@ import sys
 from typing import Any
 
 import pytest
+import torch
 from torch import nn
 
 from engine.errors import InvalidInput, UnknownOption
@@ -12,6 +13,7 @@ from engine.models.pretrained import preprocessing_for
 
 SOURCE = """
 import pathlib
+import torch
 from torch import nn
 
 pathlib.Path(__file__).with_name("imported").touch()
@@ -30,6 +32,34 @@ def strange(n_classes):
 
 def broken(n_classes):
     raise RuntimeError("no such thing")
+
+
+def double(n_classes):
+    return small(n_classes).double()
+
+
+def half(n_classes):
+    return small(n_classes).bfloat16()
+
+
+def compiled(n_classes):
+    return torch.compile(small(n_classes), backend="eager")
+
+
+class Script(torch.jit.ScriptModule):
+    pass
+
+
+def script(n_classes):
+    return Script()
+
+
+def lazy(n_classes):
+    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.LazyConv2d(4, 1))
+
+
+def empty(n_classes):
+    return nn.Sequential(nn.AvgPool2d(2), nn.Flatten())
 
 
 number = 3
@@ -65,6 +95,17 @@ def test_a_listed_factory_builds_the_same_network_from_the_same_seed(own_module,
     assert (first[0].weight == again[0].weight).all()
 
 
+@pytest.mark.parametrize("factory", ["double", "half", "compiled"])
+def test_networks_come_plain_and_in_single_precision(own_module, monkeypatch, factory):
+    name = f"someones_networks:{factory}"
+    monkeypatch.setenv("GAZECHECK_FACTORIES", name)
+
+    module = build_module(name, 2)
+
+    assert isinstance(module, nn.Sequential)
+    assert {parameter.dtype for parameter in module.parameters()} == {torch.float32}
+
+
 def test_a_classifier_of_ones_own_is_saved_and_loaded(own_module, monkeypatch):
     monkeypatch.setenv("GAZECHECK_FACTORIES", "someones_networks:small")
     name = "someones_networks:small"
@@ -89,6 +130,9 @@ def test_a_classifier_of_ones_own_is_saved_and_loaded(own_module, monkeypatch):
         ("someones_networks:missing", UnknownOption, "has no factory 'missing'"),
         ("someones_networks:number", UnknownOption, "has no factory 'number'"),
         ("someones_networks:strange", InvalidInput, "gave str, not a torch module"),
+        ("someones_networks:script", InvalidInput, "gave a TorchScript program"),
+        ("someones_networks:lazy", InvalidInput, "gave Sequential with lazy layers"),
+        ("someones_networks:empty", InvalidInput, "gave Sequential without parameters"),
         ("someones_networks:broken", InvalidInput, "failed for 2 classes .RuntimeError: no such"),
         ("nobodys_networks:small", InvalidInput, "cannot be imported .ModuleNotFoundError"),
     ],

@@ -69,6 +69,11 @@ class WithSkip(Net):
         return self.bn(given) + given
 
 
+class ByName(Net):
+    def between(self, x):
+        return self.bn(input=self.conv(x))
+
+
 class InPlace(Net):
     def between(self, x):
         return self.bn(torch.relu_(self.conv(x)))
@@ -162,6 +167,15 @@ def test_nothing_is_folded_that_something_else_reads(net):
 
     assert normalisations(lighter) == 1
     assert torch.equal(lighter(pictures()), classifier.module(pictures()))
+
+
+def test_a_normalisation_called_by_name_is_folded():
+    classifier = classifier_of(ByName())
+
+    lighter = folded(classifier)
+
+    assert normalisations(lighter) == 0
+    torch.testing.assert_close(lighter(pictures()), classifier.module(pictures()))
 
 
 def test_a_target_in_between_keeps_its_output():

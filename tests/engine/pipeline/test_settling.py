@@ -1,6 +1,7 @@
 """Data sets that lack a split, or classes in one: what is left out, said, or refused at once."""
 
 import csv
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -37,16 +38,26 @@ def built(tmp_path_factory) -> Path:
     return build_shapes(folder, n_train=24, n_val=16, n_test=16, cue="patch")
 
 
-def without(manifest: Path, name: str, *, split: str, label: str = "") -> Path:
-    """Write a manifest that lacks a split's rows, or those of one class."""
+Rows = list[dict[str, str]]
+
+
+def rewritten(manifest: Path, name: str, change: Callable[[Rows], Rows]) -> Path:
+    """Write a changed manifest beside another."""
     with manifest.open(newline="") as lines:
-        rows = list(csv.DictReader(lines))
-    left = [r for r in rows if not (r["split"] == split and label in ("", r["label"]))]
-    assert 0 < len(left) < len(rows)
+        rows = change(list(csv.DictReader(lines)))
     out = manifest.with_name(name)
     with out.open("w", newline="") as lines:
-        csv_writer(lines).writerows([list(rows[0]), *(list(row.values()) for row in left)])
+        csv_writer(lines).writerows([list(rows[0]), *(list(row.values()) for row in rows)])
     return out
+
+
+def without(manifest: Path, name: str, *, split: str, label: str = "") -> Path:
+    """Write a manifest that lacks a split's rows, or those of one class."""
+
+    def left(rows: Rows) -> Rows:
+        return [r for r in rows if not (r["split"] == split and label in ("", r["label"]))]
+
+    return rewritten(manifest, name, left)
 
 
 def config(manifest: Path, **evaluation: str) -> PipelineConfig:

@@ -44,6 +44,14 @@ def test_heat_on_an_artefact_beyond_its_area_is_answered_no():
     assert judge(HEAT_LEFT, None, LEFT, spurious_ratio=1.0) == Answer.NO
 
 
+def test_regions_may_be_stored_at_sizes_of_their_own():
+    right = np.zeros((5, 6), dtype=bool)
+    right[:, 3:] = True
+
+    assert judge(HEAT_LEFT, LEFT, right) == Answer.YES
+    assert judge(HEAT_LEFT, right, LEFT) == Answer.NO
+
+
 def test_even_heat_is_fine_whatever_the_artefact():
     assert judge(EVEN, None, LEFT) == Answer.YES
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
 from engine.errors import InvalidInput, MisalignedRows
-from engine.slicing.kernel import field_by_grid
+from engine.slicing.kernel import field_by_grid, field_of
 from engine.slicing.marking_map import PropagationConfig, marking_map
 from engine.slicing.marks import Mark, MarkKind
 from engine.slicing.propagation import image_scores, next_slices, slice_scores
@@ -129,6 +129,19 @@ def test_the_grid_gives_what_the_sum_gives():
     found = field_by_grid(points, centres, strength, 0.15)
 
     assert np.abs(found - kernel @ strength).max() < 2e-3 * np.abs(strength).max()
+
+
+def test_far_outliers_do_not_blur_the_sum_of_very_many_points():
+    rng = np.random.default_rng(4)
+    points = np.concatenate([rng.normal(0, 1, (30_000, 2)), [[90.0, 0.0], [0.0, -80.0]]])
+    centres, strength = points[:20], rng.normal(0, 1, 20)
+    assert len(points) * len(centres) > 500_000
+
+    found = field_of(points, centres, strength, 0.15)
+
+    squares = cdist(points, centres, "sqeuclidean")
+    kernel = np.mean([np.exp(-squares / (2 * (0.15 * f) ** 2)) for f in (0.5, 1, 2, 4)], axis=0)
+    assert np.abs(found - kernel @ strength).max() < 1e-9
 
 
 def test_what_is_proposed_first_takes_most_variance_from_all_images():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.data.images import Preprocessing
+from engine.data.images import ImageDataset, Preprocessing
 from engine.data.manifest import Split, read_manifest
 from engine.data.synthetic import build_shapes
 from engine.errors import Cancelled, InvalidInput, ModelMismatch, UnknownOption
@@ -234,3 +234,21 @@ def test_impossible_numbers_are_refused(changes):
 def test_an_unknown_optimiser_is_refused():
     with pytest.raises(UnknownOption, match="unknown optimiser 'sdg'; did you mean sgd"):
         FineTuneConfig(optimiser="sdg")
+
+
+def test_an_alteration_finds_pictures_as_they_are_stored(manifest, classifier, rows):
+    stored = {
+        int(row): ImageDataset(manifest, rows[0], classifier.preprocessing)[at][0]
+        for at, row in enumerate(rows[0])
+    }
+    seen: list[tuple[int, torch.Tensor]] = []
+
+    def kept(images, batch_rows, _rng):
+        seen.extend(zip(batch_rows.tolist(), images.clone(), strict=True))
+        return images
+
+    fine_tune(classifier, manifest, rows[0], NO_ROWS, replace(CONFIG, flips=True), alteration=kept)
+
+    assert len(seen) == CONFIG.epochs * len(rows[0])
+    for row, image in seen:
+        assert torch.equal(image, stored[row])

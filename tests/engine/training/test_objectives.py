@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -79,6 +81,20 @@ def test_two_batches_of_group_dro_by_hand(classifier, batch):
     assert torch.equal(anew, losses[0])
 
 
+def test_a_group_that_is_not_trained_on_has_no_weight(classifier, batch):
+    config = GroupDroConfig(step=1.0, adjustment=5.0)
+    groups, counts = np.array([0, 1, 0, 0, 1, 0]), np.array([4, 2])
+    with WorstGroup(groups=groups, counts=counts, config=config).on(classifier.module) as loss_of:
+        expected = [loss_of(batch) for _ in range(3)]
+    absent = WorstGroup(groups=groups, counts=np.array([4, 2, 0]), config=config)
+
+    with absent.on(classifier.module) as loss_of:
+        found = [loss_of(batch) for _ in range(3)]
+
+    for one, other in zip(found, expected, strict=True):
+        assert float(one.detach()) == pytest.approx(float(other.detach()), rel=1e-5)
+
+
 def test_maps_in_training_are_grad_cams(classifier, batch):
     with capture(classifier.module, classifier.target_layer) as taken:
         logits = classifier.module(batch.images)
@@ -115,6 +131,18 @@ def test_the_attention_loss_is_a_mean_over_answered_images(classifier, batch):
     plain = functional.cross_entropy(logits, batch.labels)
     expected = float(plain.detach()) + (2 * float(yes) + 5 * float(no)) / 2
     assert float(loss.detach()) == pytest.approx(expected, rel=1e-5)
+
+
+def test_references_of_mirrored_pictures_are_mirrored(classifier, batch):
+    references, objective = _feedback(classifier)
+    mirrored = np.array([False, True, True, False])
+    turned = replace(objective, references=np.stack([references[0][:, ::-1].copy(), references[1]]))
+
+    with objective.on(classifier.module) as loss_of:
+        found = loss_of(replace(batch, mirrored=mirrored))
+        assert not torch.equal(found, loss_of(batch))
+    with turned.on(classifier.module) as loss_of:
+        assert torch.equal(found, loss_of(batch))
 
 
 def test_a_batch_without_answers_is_plain_risk(classifier, batch):

@@ -105,6 +105,7 @@ def test_the_runs_facts_and_a_paragraph_on_methods(page):
     assert (facts["slices"], facts["images"], facts["threshold"]) == (6, 120, 0.8)
     assert facts["run"] in words
     assert "1 core" in words
+    assert "laid out in the plane by UMAP (20 neighbours" in words
     assert page.get("export/secrets.csv").status_code == 404
     assert page.get("export/slices.exe").status_code == 404
 
@@ -147,6 +148,7 @@ def test_figures_say_how_they_were_made(page, workspace, mira, told, words):
         "split": "test",
         "images": 40,
         "masks": "estimated",
+        "without_attention": 3,
         "sigma": 0.25,
         "draws": 3,
         "c": 0.0001,
@@ -161,6 +163,7 @@ def test_figures_say_how_they_were_made(page, workspace, mira, told, words):
 
     shown = page.get("mending/").content.decode()
 
+    assert "40 images (3 without attention left out)" in shown
     assert "estimated masks" in shown
     assert "true masks" not in shown
     assert "0.200" in shown

@@ -30,6 +30,7 @@ from annotation_site.workspace.ordering import (
 )
 from annotation_site.workspace.payload import payload
 from annotation_site.workspace.pictures import found
+from annotation_site.workspace.tables import methods_paragraph
 from annotation_site.workspace.versions import version_of
 from engine.data.synthetic import build_shapes
 from engine.inversion.inverting import InversionConfig
@@ -79,6 +80,10 @@ def test_slices_are_built_marked_pictured_and_mended(
     told = payload(workspace, mira)
     assert built.result["slices"] == len(told["slices"]) == 5
     assert told["n"] == project.dataset.n_images == 62
+    words = methods_paragraph(workspace)
+    assert "under the GradCAM map of the predicted class" in words
+    assert "laid out in the plane by their first two principal components" in words
+    assert "UMAP (" not in words
     version = version_of(workspace)
     stored = {image.row: image for image in project.dataset.images.all()}
     for at, row in enumerate(version.images.rows.tolist()):

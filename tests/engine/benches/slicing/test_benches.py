@@ -1,3 +1,6 @@
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -11,11 +14,13 @@ from engine.benches.slicing.propagation import (
     measure_propagation,
     measure_time,
 )
+from engine.errors import InvalidInput
 from engine.evaluation.sensitivity import relative_core_sensitivity
 from engine.pipeline.pipeline import SilentWatcher
 from engine.slicing.marks import MarkKind
 from engine.slicing.slice_set import first_set
 from engine.training.noisy_heads import FIGURES
+from tests.engine.pipeline.test_settling import rewritten
 
 
 def test_auroc_by_hand():
@@ -88,6 +93,21 @@ def test_corm_reports_every_arm_and_seed(bench_tables, bench_store, subjects, fi
         assert (found["tuning"]["lr"], found["tuning"]["train_batch_norm"]) == (1e-4, False)
     flagged = found["seeds"][0]["images_flagged"]
     assert flagged["baseline"] == 0 <= flagged["annotation"] <= flagged["propagation"]
+
+
+@pytest.mark.slow
+def test_corm_refuses_a_set_that_names_no_objects(bench_tables, bench_store, tmp_path):
+    source = Path(bench_tables["two"]["data"]["manifest"])
+    shutil.copytree(source.parent, tmp_path / "blind")
+    none = dict.fromkeys(("mask", "x0", "y0", "x1", "y1"), "")
+    blind = rewritten(
+        tmp_path / "blind" / source.name, "b.csv", lambda rows: [{**row, **none} for row in rows]
+    )
+    table = {**bench_tables["two"], "data": {"manifest": str(blind)}}
+    order = CormOrder(data="two", table=table, seeds=1, n_slices=6, marks=3, draws=1)
+
+    with pytest.raises(InvalidInput, match=r"in 24 of its 24 test images.*such as stampbirds"):
+        measure_corm(order, bench_store, SilentWatcher())
 
 
 @pytest.mark.slow
