@@ -8,18 +8,19 @@ from typing import Any, Concatenate, ParamSpec
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
-from django.http import Http404, HttpResponse, JsonResponse
-from django.shortcuts import get_object_or_404
+from django.http import Http404, HttpResponse, HttpResponseBase, JsonResponse
+from django.shortcuts import get_object_or_404, render
 
 from annotation_site.accounts.requests import SignedInRequest
 from annotation_site.projects.access import membership_of
 from annotation_site.projects.models import Role
 from annotation_site.web.refusals import Refused
 from annotation_site.workspace.models import Workspace
-from annotation_site.workspace.services import Overtaken
+from annotation_site.workspace.overtaking import Overtaken
 from engine.errors import InvalidInput
 
 P = ParamSpec("P")
+GONE = "The files of these slices are gone. Build the slices again."
 LARGEST = 2**31 - 1
 """Of numbers of slices and indices of images: no map holds more."""
 LARGEST_KEY = 2**63 - 1
@@ -63,11 +64,26 @@ def json_view(
         except Overtaken as error:
             return _error(str(error), 409)
         except FileNotFoundError:
-            return _error("The files of these slices are gone. Build the slices again.", 410)
+            return _error(GONE, 410)
         except (Refused, InvalidInput) as error:
             return _error(str(error), 400)
 
     return login_required(told)  # type: ignore[return-value]
+
+
+def told_when_gone(
+    view: Callable[Concatenate[SignedInRequest, P], HttpResponseBase],
+) -> Callable[Concatenate[SignedInRequest, P], HttpResponseBase]:
+    """Have a page say that the files of its slices are gone, where `json_view` would as JSON."""
+
+    @wraps(view)
+    def told(request: SignedInRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        try:
+            return view(request, *args, **kwargs)
+        except FileNotFoundError:
+            return render(request, "workspace/gone.html", {"words": GONE}, status=410)
+
+    return told
 
 
 def _error(text: str, status: int) -> JsonResponse:
@@ -89,6 +105,8 @@ class Body:
             raise BadRequest("These are too many images for one request; choose fewer.") from error
         except ValueError as error:
             raise BadRequest("The request is not JSON.") from error
+        except RecursionError as error:
+            raise BadRequest("The request's JSON is nested too deeply.") from error
         if not isinstance(value, dict):
             raise BadRequest("The request must be a JSON object.")
         self._value = value
@@ -98,6 +116,8 @@ class Body:
         found = self._value.get(name) or ""
         if not isinstance(found, str) or len(found) > most:
             raise BadRequest(f"{name} must be a text of at most {most} letters.")
+        if not _can_be_kept(found):
+            raise BadRequest(f"{name} holds a letter that cannot be kept; type it anew.")
         return found
 
     def integers(self, name: str) -> list[int]:
@@ -131,6 +151,11 @@ class Body:
         return found
 
 
+def _can_be_kept(text: str) -> bool:
+    """Tell whether a database takes a text: no zero byte, and no half of a letter."""
+    return "\0" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
 def _is_whole(value: object, largest: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= largest
 
@@ -140,6 +165,13 @@ def _is_finite(value: float) -> bool:
         return math.isfinite(value)
     except OverflowError:  # a whole number that no float holds
         return False
+
+
+def index_of(text: str) -> int | None:
+    """Give the whole number that a query string names, None where it is none or too large."""
+    if not text.isdecimal() or len(text) > len(str(LARGEST)) or int(text) > LARGEST:
+        return None
+    return int(text)
 
 
 def integer_of(values: Any, name: str, otherwise: int) -> int:

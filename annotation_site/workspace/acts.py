@@ -91,8 +91,17 @@ def taken_back(
 def done_again(
     pairs: Mapping[str, list[Value | None]], now: Mapping[int, Value | None]
 ) -> dict[int, tuple[Value | None, Value | None]]:
-    """Say what doing an act's marks again does."""
-    return {int(number): (now.get(int(number)), pair[1]) for number, pair in pairs.items()}
+    """Say what doing an act's marks again does: what somebody else set since stays.
+
+    Args:
+        pairs: As the event keeps them.
+        now: What each is marked as now.
+    """
+    return {
+        int(number): (before, after)
+        for number, (before, after) in pairs.items()
+        if now.get(int(number)) == before
+    }
 
 
 def set_image_marks(workspace: Workspace, by: User, values: Mapping[int, str | None]) -> None:

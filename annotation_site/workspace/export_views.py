@@ -8,7 +8,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from annotation_site.accounts.requests import SignedInRequest
-from annotation_site.workspace.access import workspace_of
+from annotation_site.workspace.access import told_when_gone, workspace_of
 from annotation_site.workspace.hull_figure import figure_png, figure_svg, hulls_found
 from annotation_site.workspace.models import Workspace
 from annotation_site.workspace.tables import (
@@ -32,6 +32,7 @@ TYPES = {
 @login_required
 @require_safe
 @never_cache
+@told_when_gone
 def export(
     request: SignedInRequest, public_id: str, workspace_id: str, what: str, ending: str
 ) -> HttpResponseBase:
@@ -67,7 +68,13 @@ def _figure(workspace: Workspace, ending: str) -> HttpResponse:
 
 
 def _pieces(workspace: Workspace, what: str, ending: str) -> Iterator[str] | Iterator[bytes]:
-    """Give a table in pieces, in the form that the ending names."""
+    """Give a table in pieces, in the form that the ending names.
+
+    Raises:
+        FileNotFoundError: What was found is gone; raised before the first piece is sent.
+    """
+    if what != "log":
+        version_of(workspace)
     rows = ROWS[what](workspace)
     if ending == "parquet":
         # here, so that a web process holds pyarrow only once somebody wants it

@@ -102,6 +102,9 @@ def training_rows(workspace: Workspace, rows: np.ndarray) -> np.ndarray:
 def counts(workspace: Workspace) -> dict[str, int]:
     """Say on a page what a retraining would do with the marks of now."""
     found = flagged(workspace, version_of(workspace))
+    flags_training = LabelFlag.objects.filter(
+        project=workspace.project, label_is_wrong=True, image__split="train"
+    )
     has_training = workspace.split in {"train", "all"}
     return {
         "marks": found.n_marks,
@@ -113,6 +116,8 @@ def counts(workspace: Workspace) -> dict[str, int]:
         "low_training": len(training_rows(workspace, found.low)) if has_training else 0,
         "labels": len(found.labels),
         "wrong": len(found.wrong),
+        "labels_training": flags_training.filter(should_be__isnull=False).count(),
+        "wrong_training": flags_training.filter(should_be__isnull=True).count(),
     }
 
 

@@ -18,7 +18,7 @@ from annotation_site.jobs.panels import panel_of
 from annotation_site.projects.access import membership_of
 from annotation_site.projects.models import Role
 from annotation_site.web.refusals import Refused
-from annotation_site.workspace.access import workspace_of
+from annotation_site.workspace.access import told_when_gone, workspace_of
 from annotation_site.workspace.mending import counts, noise_path
 from annotation_site.workspace.models import Workspace
 from annotation_site.workspace.ordering import ask_for_mending, ask_for_noise
@@ -46,6 +46,7 @@ MASKS = {
 @login_required
 @require_safe
 @never_cache
+@told_when_gone
 def mending(request: SignedInRequest, public_id: str, workspace_id: str) -> HttpResponse:
     """Show what can be made of the marks, and what was."""
     workspace = workspace_of(request, public_id, workspace_id)
@@ -120,6 +121,7 @@ def _file(workspace: Workspace, job: Job) -> dict[str, Any]:
 
 @login_required
 @require_POST
+@told_when_gone
 def noise(request: SignedInRequest, public_id: str, workspace_id: str) -> HttpResponse:
     """Have masks and noisy pictures written."""
     workspace = workspace_of(request, public_id, workspace_id, role=Role.LEAD)
@@ -135,6 +137,7 @@ def noise(request: SignedInRequest, public_id: str, workspace_id: str) -> HttpRe
 
 @login_required
 @require_POST
+@told_when_gone
 def retrain(request: SignedInRequest, public_id: str, workspace_id: str) -> HttpResponse:
     """Have the classifier retrained."""
     workspace = workspace_of(request, public_id, workspace_id, role=Role.LEAD)

@@ -122,7 +122,7 @@ def ask_for_mending(*, workspace: Workspace, asked_by: User | None, split: str) 
     if split not in {SplitChoice.VALIDATION, SplitChoice.TEST}:
         raise Refused("Models are judged on val or test images.")
     found = counts(workspace)
-    if not (found["labels"] or found["wrong"]):
+    if not (found["labels_training"] or found["wrong_training"]):
         if workspace.split not in {SplitChoice.TRAINING, SplitChoice.ALL}:
             raise Refused(
                 f"These slices are of {workspace.get_split_display()} images, but training "

@@ -18,7 +18,6 @@ from annotation_site.workspace.acts import (
     add_act,
     done_again,
     image_kinds,
-    locked,
     set_image_marks,
     set_marks,
     taken_back,
@@ -36,6 +35,7 @@ from annotation_site.workspace.models import (
     SliceMark,
     Workspace,
 )
+from annotation_site.workspace.overtaking import Overtaken, check_seen, locked_newest
 from annotation_site.workspace.versions import (
     Version,
     change_of,
@@ -59,10 +59,6 @@ SAYS = {
     "wrong_labels": "marked for wrong labels",
     CLEAR: "cleared",
 }
-
-
-class Overtaken(Refused):
-    """Somebody else marked the same slice since the page was last told."""
 
 
 # ---- marks -----------------------------------------------------------------------------------------
@@ -94,18 +90,19 @@ def mark(
 
     Raises:
         Refused: no such slice or kind, or a score out of range.
-        Overtaken: somebody else marked one of the slices since `seen`.
+        Overtaken: somebody else marked or changed one of the slices since `seen`, or there are
+            newer slices.
     """
     if kind not in (*MARK_KINDS, CLEAR):
         raise Refused(f"“{kind}” is no mark. Marks are {', '.join(MARK_KINDS)} and {CLEAR}.")
     if score is not None and not 0 <= score <= 1:
         raise Refused(f"An attention score lies between 0 and 1, not at {score}.")
     with transaction.atomic():
-        held = locked(workspace)
+        held = locked_newest(workspace, "this mark was not taken")
         version = version_of(held)
         wanted = _known(version, numbers)
         before = _rows(held, wanted)
-        _check_seen(held, by, seen, wanted, "marks")
+        check_seen(held, by, seen, wanted, "marks")
         after: MarkValue | None = None
         if kind != CLEAR:
             after = {"kind": kind, "score": score, "note": note.strip()[:500]}
@@ -139,36 +136,6 @@ def _rows(workspace: Workspace, numbers: Sequence[int]) -> dict[int, SliceMark]:
     return {row.number: row for row in rows}
 
 
-def _check_seen(
-    workspace: Workspace, by: User, seen: int | None, numbers: Sequence[int], field: str
-) -> None:
-    """Refuse where somebody else set or cleared one of the marks later than `seen`.
-
-    Args:
-        workspace: where.
-        by: who marks now.
-        seen: the revision that was looked at; None: whatever it was.
-        numbers: of slices, or of images.
-        field: of the events, `marks` or `image_marks`.
-    """
-    if seen is None or seen >= workspace.revision:
-        return
-    touched = {str(number) for number in numbers}
-    for event in (
-        workspace.events.filter(revision__gt=seen)
-        .exclude(by=by)
-        .exclude(**{field: {}})
-        .select_related("by")
-        .defer("members")
-        .order_by("-revision")
-    ):
-        if touched & set(getattr(event, field)):
-            who = event.by.username if event.by else "somebody"
-            raise Overtaken(
-                f"{who} was faster: {event.words}. Look again, then mark once more to overrule."
-            )
-
-
 def _named(version: Version, numbers: Sequence[int]) -> str:
     names = [version.slices.named(number).name for number in numbers[:MOST_NAMED]]
     if len(numbers) > MOST_NAMED:
@@ -198,7 +165,7 @@ def mark_images(
 
     Raises:
         Refused: no such image or kind, or too many at once.
-        Overtaken: somebody else marked one of the images since `seen`.
+        Overtaken: somebody else marked one of the images since `seen`, or there are newer slices.
     """
     if kind not in (*IMAGE_MARK_KINDS, CLEAR):
         raise Refused(
@@ -211,8 +178,8 @@ def mark_images(
     if wanted[-1] >= workspace.n_images:
         raise Refused(f"There is no image {wanted[-1]}; they are numbered from 0.")
     with transaction.atomic():
-        held = locked(workspace)
-        _check_seen(held, by, seen, wanted, "image_marks")
+        held = locked_newest(workspace, "this mark was not taken")
+        check_seen(held, by, seen, wanted, "image_marks")
         before, after = image_kinds(held), None if kind == CLEAR else kind
         changes = {n: (before.get(n), after) for n in wanted if before.get(n) != after}
         if changes:
@@ -258,11 +225,11 @@ def change_slices(
         The workspace as it is now.
 
     Raises:
-        Refused: the slices became others in between.
+        Overtaken: the slices became others in between, or there are newer ones.
         InvalidInput: the change does not fit the slices.
     """
     with transaction.atomic():
-        held = locked(workspace)
+        held = locked_newest(workspace, "this change was not made")
         if set_version is not None and set_version != held.set_version:
             raise Overtaken(
                 "Somebody changed the slices a moment ago. They are shown as they are now; "
@@ -369,9 +336,10 @@ def undo(*, workspace: Workspace, by: User) -> Workspace:
 
     Raises:
         Refused: there is nothing to undo, or somebody else's change of slices rests on the act.
+        Overtaken: there are newer slices.
     """
     with transaction.atomic():
-        held = locked(workspace)
+        held = locked_newest(workspace, "nothing was undone")
         event = to_undo(held, by)
         if event is None:
             raise Refused("There is nothing of yours to undo.")
@@ -444,14 +412,15 @@ def _born(version: Version, event: Event) -> list[int]:
 
 
 def redo(*, workspace: Workspace, by: User) -> Workspace:
-    """Do again what the person undid last, as a new act.
+    """Do again what the person undid last, as a new act; what somebody else set since stays.
 
     Raises:
         Refused: there is nothing to redo.
+        Overtaken: there are newer slices.
         InvalidInput: the slices became others, so that the change does not fit them any more.
     """
     with transaction.atomic():
-        held = locked(workspace)
+        held = locked_newest(workspace, "nothing was done again")
         event = to_redo(held, by)
         if event is None:
             raise Refused("There is nothing of yours to redo.")
@@ -472,10 +441,14 @@ def _nobody_numbered(workspace: Workspace, event: Event) -> bool:
         first_number__gte=event.first_number,
         revision__gt=event.revision,
     ).exclude(state=EventState.UNDONE)
-    return not others.exclude(change={}).exists()
+    done_since = others.exclude(change={}).values_list("change", flat=True)
+    return all(change["kind"] == ChangeKind.RENAME for change in done_since)
 
 
 def _redo_marks(workspace: Workspace, by: User, event: Event) -> None:
     marks = done_again(_of_slices_there(workspace, event), _values(workspace))
     image_marks = done_again(event.image_marks, image_kinds(workspace))
-    _set_both(workspace, by, EventKind.REDO, event.words, marks, image_marks)
+    words = event.words
+    if not marks and not image_marks:
+        words = f"Not done again, for it was changed since: {words}"
+    _set_both(workspace, by, EventKind.REDO, words, marks, image_marks)

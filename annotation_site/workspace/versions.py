@@ -27,6 +27,7 @@ from engine.slicing.marking_map import MarkingMap, PropagationConfig, marking_ma
 from engine.slicing.metrics import SliceMoments, slice_moments
 from engine.slicing.slice_set import (
     Change,
+    ChangeKind,
     SliceSet,
     apply,
     change_from_json,
@@ -145,7 +146,12 @@ def changes_in_force(workspace: Workspace) -> Iterable[Event]:
 
 
 def done(slices: SliceSet, change: Change, first_number: int) -> SliceSet:
-    """Do a change, its new slices being numbered from a number that was never used before."""
+    """Do a change, its new slices being numbered from a number that was never used before.
+
+    A rename makes none, so it leaves the numbers to what comes after it.
+    """
+    if change.kind is ChangeKind.RENAME:
+        return apply(slices, change)
     return apply(replace(slices, next_number=max(first_number, slices.next_number)), change)
 
 

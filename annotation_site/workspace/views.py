@@ -23,12 +23,21 @@ from annotation_site.projects.models import Image, Project, Role
 from annotation_site.web.refusals import Refused
 from annotation_site.workspace import looks, pictures, services
 from annotation_site.workspace import payload as told
-from annotation_site.workspace.access import BadRequest, Body, integer_of, json_view, workspace_of
+from annotation_site.workspace.access import (
+    BadRequest,
+    Body,
+    index_of,
+    integer_of,
+    json_view,
+    told_when_gone,
+    workspace_of,
+)
 from annotation_site.workspace.forms import BuildForm
 from annotation_site.workspace.hull_figure import hulls_found
 from annotation_site.workspace.labels import flag_label
 from annotation_site.workspace.models import SplitChoice, Workspace
 from annotation_site.workspace.ordering import ask_for_pictures, ask_for_slices
+from annotation_site.workspace.overtaking import Overtaken
 from annotation_site.workspace.versions import version_of
 
 FOREVER = "private, max-age=31536000, immutable"
@@ -235,9 +244,10 @@ def _cell_of(text: str) -> tuple[int, int] | None:
     parts = text.split(".")
     if not text:
         return None
-    if len(parts) != 2 or not all(part.isdecimal() for part in parts):
+    classes = [found for part in parts if (found := index_of(part)) is not None]
+    if len(parts) != 2 or len(classes) != 2:
         raise BadRequest("A cell is named by two classes, as in 0.1: the true and the predicted.")
-    return int(parts[0]), int(parts[1])
+    return classes[0], classes[1]
 
 
 @json_view
@@ -247,9 +257,10 @@ def images_at(request: SignedInRequest, public_id: str, workspace_id: str) -> Ht
     """Give images by their index."""
     workspace = workspace_of(request, public_id, workspace_id)
     names = [name for name in request.GET.get("at", "").split(",") if name]
-    if not all(name.isdecimal() for name in names):
+    indices = [found for name in names if (found := index_of(name)) is not None]
+    if len(indices) < len(names):
         raise BadRequest("Images are named by their index, as in ?at=3,5,9.")
-    return JsonResponse({"images": looks.images_at(workspace, [int(name) for name in names])})
+    return JsonResponse({"images": looks.images_at(workspace, indices)})
 
 
 @login_required
@@ -328,7 +339,7 @@ def _marked(workspace: Workspace, user: User, mark: Callable[..., Workspace]) ->
     before = told.slice_scores_now(workspace)
     try:
         marked = mark(workspace=workspace, by=user)
-    except services.Overtaken as error:
+    except Overtaken as error:
         workspace.refresh_from_db()
         return JsonResponse({"error": str(error), "state": told.state(workspace, user)}, status=409)
     return _json(told.state(marked, user, before))
@@ -412,6 +423,7 @@ def find_pictures(request: SignedInRequest, public_id: str, workspace_id: str) -
 @login_required
 @require_safe
 @never_cache
+@told_when_gone
 def suspects(request: SignedInRequest, public_id: str, workspace_id: str) -> HttpResponse:
     """Show images whose label the model doubts, or give them as JSON."""
     if request.GET.get("format") == "json":

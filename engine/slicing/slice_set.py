@@ -5,10 +5,11 @@ changes give every version again, and undoing is taking an earlier one. Numbers 
 used twice: a mark on slice 7 cannot become a mark on something else.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -226,7 +227,7 @@ def merge(slices: SliceSet, numbers: Sequence[int], name: str = "") -> SliceSet:
     Args:
         slices: The set.
         numbers: At least two slices of it.
-        name: Of the new slice; made of its number if left out.
+        name: Of the new slice; made of its number, and free, if left out.
 
     Returns:
         The next version.
@@ -268,7 +269,7 @@ def lasso(slices: SliceSet, members: Int[np.ndarray, " s"], name: str = "") -> S
     Args:
         slices: The set.
         members: Positions in the set's rows, at least one.
-        name: Of the new slice; made of its number if left out.
+        name: Of the new slice; made of its number, and free, if left out.
 
     Returns:
         The next version; slices that lost all images are gone.
@@ -310,7 +311,6 @@ def apply(slices: SliceSet, change: Change) -> SliceSet:
         old = change.slices[0]
         assignment[assignment == old] = number
         assignment[list(change.members)] = number + 1
-        names[number], names[number + 1] = f"Slice {number}", f"Slice {number + 1}"
         number += 2
     else:
         merged = np.isin(assignment, change.slices)
@@ -318,9 +318,12 @@ def apply(slices: SliceSet, change: Change) -> SliceSet:
             merged = np.zeros(len(assignment), dtype=bool)
             merged[list(change.members)] = True
         assignment[merged] = number
-        names[number] = change.name or f"Slice {number}"
+        if change.name:
+            names[number] = change.name
         number += 1
     left = np.unique(assignment).tolist()
+    for new in (one for one in left if one not in names):
+        names[new] = _free_name(new, {names[one] for one in left if one in names})
     _check_names([names[one] for one in left])
     return SliceSet(
         rows=slices.rows,
@@ -352,6 +355,16 @@ def _check_fits(slices: SliceSet, change: Change) -> None:
                 f"splitting slice {change.slices[0]} takes some of its {len(inside)} images, but "
                 "not all, and none of others"
             )
+
+
+def _free_name(number: int, taken: Collection[str]) -> str:
+    """Name a slice by its number; where people gave that name to another, by a count as well."""
+    name = f"Slice {number}"
+    for n in count(2):
+        if name not in taken:
+            break
+        name = f"Slice {number} ({n})"
+    return name
 
 
 def _check_names(names: Sequence[str]) -> None:

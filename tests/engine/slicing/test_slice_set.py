@@ -66,6 +66,22 @@ def test_a_lasso_takes_images_from_whatever_slices():
     assert after.changes[0].slices == (0, 1, 2)
 
 
+@pytest.mark.parametrize(
+    ("do", "names"),
+    [
+        (lambda s: split(s, 2, PLACES), ["Slice 4", "Slice 3", "Slice 3 (2)", "Slice 4 (2)"]),
+        (lambda s: lasso(s, np.array([2])), ["Slice 4", "Slice 3", "Slice 2", "Slice 3 (2)"]),
+        (lambda s: merge(s, [0, 2]), ["Slice 3", "Slice 3 (2)"]),
+        (lambda s: merge(s, [1, 2]), ["Slice 4", "Slice 3"]),  # the slice of that name is gone
+    ],
+)
+def test_a_new_slice_gets_a_free_name_and_the_same_again(do, names):
+    after = do(rename(rename(small(), 1, "Slice 3"), 0, "Slice 4"))
+
+    assert [one.name for one in after.slices] == names
+    assert replay(small(), after.changes).slices == after.slices
+
+
 def test_renaming_keeps_the_number():
     after = rename(small(), 1, "  Water ")
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from annotation_site.workspace.models import Workspace
-from annotation_site.workspace.versions import version_of
+from annotation_site.workspace.versions import forget, version_of
 from engine.slicing.metrics import slice_moments
 
 pytestmark = pytest.mark.django_db
@@ -54,6 +54,34 @@ def test_a_change_and_what_was_marked_after_it_are_done_again_on_the_same_number
     state = page.post("redo/").json()
 
     assert state["marks"]["6"]["kind"] == "spurious"
+
+
+def test_another_leads_new_name_leaves_the_numbers_to_what_is_done_again(page_of, mira, lena):
+    first, second = page_of(mira), page_of(lena)
+    first.post("changes/", kind="merge", numbers=[0, 1])
+    first.mark(6, "spurious")
+    first.post("undo/")
+    first.post("undo/")
+    second.post("changes/", kind="rename", numbers=[3], name="Lakes")
+
+    first.post("redo/")
+    state = first.post("redo/").json()
+
+    assert state["marks"]["6"]["kind"] == "spurious"
+    forget()
+    assert numbers(first.get("payload/")) == [2, 3, 4, 5, 6]
+    assert numbers(second.post("changes/", kind="merge", numbers=[2, 3])) == [4, 5, 6, 7]
+
+
+def test_a_name_that_a_new_slice_would_get_may_be_taken(page):
+    page.post("changes/", kind="rename", numbers=[3], name="Slice 7")
+
+    after = page.post("changes/", kind="split", numbers=[2]).json()
+
+    names = {one["number"]: one["name"] for one in after["slices"]}
+    assert (names[3], names[6], names[7]) == ("Slice 7", "Slice 6", "Slice 7 (2)")
+    forget()
+    assert {one["number"]: one["name"] for one in page.get("payload/").json()["slices"]} == names
 
 
 def test_marks_go_with_their_slices_and_come_back(page):

@@ -8,6 +8,7 @@ from django.db import connection
 from annotation_site.web.refusals import Refused
 from annotation_site.workspace import services
 from annotation_site.workspace.models import Event, SliceMark, Workspace
+from annotation_site.workspace.versions import version_of
 
 pytestmark = pytest.mark.django_db
 
@@ -114,6 +115,35 @@ def test_people_undo_their_own_acts_and_leave_what_another_lead_changed_since(
     assert kinds(workspace) == {1: "core"}  # as it was when Lena marked it
 
 
+def test_doing_again_leaves_what_another_lead_set_since(page_of, mira, lena, workspace):
+    first, second = page_of(mira), page_of(lena)
+    first.post("marks/", slices=[0, 1], kind="core")
+    first.post("undo/")
+    second.mark(0, "spurious", note="water")
+
+    first.post("redo/")
+
+    assert kinds(workspace) == {0: "spurious", 1: "core"}
+    assert SliceMark.objects.get(number=0).note == "water"
+    first.post("undo/")
+    assert kinds(workspace) == {0: "spurious"}
+
+
+def test_where_nothing_is_left_to_do_again_the_log_says_so(page_of, mira, lena, workspace):
+    first, second = page_of(mira), page_of(lena)
+    first.mark(0, "core")
+    first.post("undo/")
+    second.mark(0, "spurious")
+
+    state = first.post("redo/").json()
+
+    assert kinds(workspace) == {0: "spurious"}
+    assert state["log"][0]["words"] == (
+        "Not done again, for it was changed since: Slice 0 marked as core"
+    )
+    assert not state["can_redo"]
+
+
 def test_whoever_marks_over_somebody_unseen_is_told_first(page_of, mira, lena, workspace):
     first, second = page_of(mira), page_of(lena)
     seen = first.get("payload/").json()["revision"]
@@ -135,6 +165,43 @@ def test_a_mark_cleared_by_somebody_else_is_told_as_well(page_of, mira, lena):
     second.mark(2, "clear")
 
     assert first.mark(2, "spurious", seen=seen).status_code == 409
+
+
+def test_a_slice_that_somebody_else_took_images_from_is_told_as_well(
+    page_of, mira, lena, workspace
+):
+    first, second = page_of(mira), page_of(lena)
+    seen = first.get("payload/").json()["revision"]
+    members = version_of(workspace).slices.members(4)[1:].tolist()
+    drawn = second.post("changes/", kind="lasso", members=members, name="Odd ones").json()
+
+    refused = first.mark(4, "spurious", seen=seen)
+
+    assert refused.status_code == 409
+    assert "lena was faster: Odd ones drawn round" in refused.json()["error"]
+    assert first.mark(3, "spurious", seen=seen).status_code == 200
+    assert first.mark(4, "spurious", seen=drawn["revision"]).status_code == 200
+
+
+def test_a_slice_that_got_its_images_back_unseen_is_told_as_well(page_of, mira, lena, workspace):
+    first, second = page_of(mira), page_of(lena)
+    members = version_of(workspace).slices.members(4)[1:].tolist()
+    seen = second.post("changes/", kind="lasso", members=members).json()["revision"]
+    second.post("undo/")
+
+    refused = first.mark(4, "spurious", seen=seen)
+
+    assert refused.status_code == 409
+    assert "lena was faster: Undone: Slice 6 drawn round" in refused.json()["error"]
+    assert first.mark(4, "spurious", seen=seen - 1).status_code == 200  # as it was then
+
+
+def test_another_name_does_not_stop_a_mark(page_of, mira, lena):
+    first, second = page_of(mira), page_of(lena)
+    seen = first.get("payload/").json()["revision"]
+    second.post("changes/", kind="rename", numbers=[4], name="Lakes")
+
+    assert first.mark(4, "spurious", seen=seen).status_code == 200
 
 
 def test_state_is_empty_until_something_happens(page_of, mira, lena):
@@ -162,6 +229,8 @@ def test_state_is_empty_until_something_happens(page_of, mira, lena):
         ({"slices": [0], "kind": "core", "score": 10**400}, "score must be a number"),
         ({"slices": [0], "kind": "core", "seen": 2**63}, "seen must be a whole number"),
         ({"slices": [0], "kind": "core", "note": 3}, "note must be a text"),
+        ({"slices": [0], "kind": "core", "note": "x\ud83d"}, "note holds a letter that cannot"),
+        ({"slices": [0], "kind": "core", "note": "x\0"}, "note holds a letter that cannot"),
     ],
 )
 def test_what_means_nothing_is_refused_in_words_and_changes_nothing(page, workspace, body, said):
@@ -177,6 +246,14 @@ def test_what_is_no_json_is_refused(page):
 
     assert refused.status_code == 400
     assert refused.json() == {"error": "The request is not JSON."}
+
+
+@pytest.mark.parametrize("body", ["[" * 200_000, '{"a":' * 200_000])
+def test_what_is_nested_too_deeply_is_refused(page, body):
+    refused = page.client.post(page.base + "marks/", body, content_type="application/json")
+
+    assert refused.status_code == 400
+    assert refused.json() == {"error": "The request's JSON is nested too deeply."}
 
 
 @pytest.mark.django_db(transaction=True)

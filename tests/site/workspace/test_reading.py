@@ -154,6 +154,9 @@ def test_a_cell_keeps_its_images_alone(page):
         "slices/0/images/?cell=x",
         "images/?at=500",
         "images/?at=x",
+        f"images/?at={'9' * 4_400}",
+        f"slices/0/images/?cell=0.{'9' * 4_400}",
+        f"jobs/?cells={'9' * 4_400}.1",
         "images/?at=" + ",".join(map(str, range(61))),
     ],
 )

@@ -56,6 +56,8 @@ def test_a_member_renames_and_deletes_ones_own_and_a_lead_any(page, page_of, rob
         ({"name": " "}, "needs a name"),
         ({"name": "Water "}, "called “Water” already"),
         ({"name": "x" * 81}, "at most 80 letters"),
+        ({"name": "x\ud83d"}, "name holds a letter that cannot be kept"),
+        ({"name": "Nought", "query": "find=\0"}, "query holds a letter that cannot be kept"),
         ({"name": "Far", "images": [120]}, "no image 120"),
         ({"name": "Far", "images": [2**63]}, "images must be a list of whole numbers"),
         ({"name": "Long", "query": "find=" + "x" * 2000}, "at most 2000 letters"),

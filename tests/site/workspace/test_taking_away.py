@@ -3,11 +3,14 @@
 import csv
 import io
 import json
+import shutil
 
 import pyarrow.parquet as pq
 import pytest
 
 from annotation_site.jobs.models import Job, JobKind, JobState
+from annotation_site.projects.models import Image
+from annotation_site.workspace import arrays, versions
 from annotation_site.workspace.mending import noise_path
 from annotation_site.workspace.models import Workspace
 from annotation_site.workspace.tables import COLUMNS
@@ -130,6 +133,58 @@ def test_noise_needs_a_mark_and_retraining_needs_training_images(page, workspace
     job = Job.objects.get()
     assert (job.kind, job.params["choice"]) == ("noise", "marked")
     assert "Waiting in the queue" in page.get("mending/").content.decode()
+
+
+def test_retraining_needs_a_wrong_label_among_what_is_trained_on(page, workspace):
+    page.post("images/flag/", index=3, label_is_wrong=True)
+    address = page.base + "mending/retrain/"
+
+    refused = page.client.post(address, {"split": "test"}, follow=True)
+    assert "training images get the noise" in refused.content.decode()
+    assert not Job.objects.exists()
+
+    Image.objects.filter(label_flag__isnull=False).update(split="train")
+    page.client.post(address, {"split": "test"})
+    assert Job.objects.get().kind == "mend"
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [
+        "suspects/", "mending/", "export/run.json", "export/methods.txt", "export/hulls.svg",
+        "export/images.csv", "export/slices.jsonl", "export/marks.parquet",
+    ],
+)  # fmt: skip
+def test_pages_say_that_the_files_of_their_slices_are_gone(tail, page, workspace):
+    take_files_away(workspace)
+
+    told = page.get(tail)
+
+    assert told.status_code == 410
+    words = "The files of these slices are gone. Build the slices again."
+    assert words in told.content.decode()
+    assert "Content-Disposition" not in told.headers
+
+
+def take_files_away(workspace):
+    shutil.rmtree(arrays.folder_of(workspace.arrays_key))
+    for module in (arrays, versions):
+        module.forget()
+
+
+@pytest.mark.parametrize("tail", ["mending/noise/", "mending/retrain/"])
+def test_no_work_is_asked_for_on_files_that_are_gone(tail, page, workspace):
+    take_files_away(workspace)
+
+    assert page.client.post(page.base + tail).status_code == 410
+    assert not Job.objects.exists()
+
+
+def test_the_log_outlives_the_files(page, workspace):
+    page.mark(0)
+    take_files_away(workspace)
+
+    assert [row["kind"] for row in table(page, "log")] == ["mark"]
 
 
 @pytest.mark.parametrize(
