@@ -132,7 +132,8 @@ def scaling_figure(found: dict[str, Any]) -> str:
         if beyond:
             last = series[list(found["parts"]).index(part)].points[-1]
             name = f"{part}, extrapolated (n^{figures['exponent']:.2f})"
-            series.append(Series(name=name, points=(last, *beyond), dashed=True))
+            ongoing = Series(name=name, points=(last, *beyond), dashed=True, continues=part)
+            series.append(ongoing)
     return line_figure(
         "Cost against the number of images",
         series,

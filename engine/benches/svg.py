@@ -6,7 +6,7 @@ background, so that it reads the same wherever it is embedded.
 
 import textwrap
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 
 import numpy as np
@@ -57,11 +57,13 @@ class Series:
         name: In the legend.
         points: In the order to join them.
         dashed: Draw the line dashed.
+        continues: Name of the series whose colour and marks this one has; its own if empty.
     """
 
     name: str
     points: tuple[Point, ...]
     dashed: bool = False
+    continues: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,10 +140,18 @@ def line_figure(
     parts = [
         *_grid(x, y, across, up, power if logarithmic else shown),
         *_labels(x_label, y_label),
-        *(part for n, one in enumerate(drawn) for part in _series(one, n, len(series), x, y)),
+        *(part for one, n in _numbered(drawn) for part in _series(one, n, len(series), x, y)),
         *_legend(series, HEIGHT - 4),
     ]
     return _document(title, description, parts, bottom)
+
+
+def _numbered(series: Sequence[Series]) -> list[tuple[Series, int]]:
+    """Give each series the number that its colour and marks go by."""
+    names = [one.name for one in series]
+    return [
+        (one, names.index(one.continues) if one.continues else at) for at, one in enumerate(series)
+    ]
 
 
 def dot_figure(
@@ -217,7 +227,7 @@ def _in_powers(one: Series) -> Series:
         )
         for p in one.points
     )
-    return Series(name=one.name, points=points, dashed=one.dashed)
+    return replace(one, points=points)
 
 
 def _powers(low: Number, high: Number) -> list[float]:
@@ -263,7 +273,8 @@ def _labels(x_label: str, y_label: str) -> list[str]:
 def _series(one: Series, number: int, of: int, x: _Scale, y: _Scale) -> list[str]:
     """A line with its marks; its intervals as a band, or as whiskers where bands would pile up."""
     colour = f"var(--s{number % 6})"
-    aside = 4 * (number - (of - 1) / 2) if of > 2 else 0
+    whiskers = of > 2 and any(p.interval for p in one.points)
+    aside = 4 * (number - (of - 1) / 2) if whiskers else 0
     places = [(x.at(p.x) + aside, y.at(p.y)) for p in one.points]
     joined = " ".join(f"{a:g},{b:g}" for a, b in places)
     dash = ' stroke-dasharray="6 4"' if one.dashed else ""
@@ -313,8 +324,8 @@ def _mark(number: int, a: Number, b: Number) -> str:
 
 def _legend(series: Sequence[Series], top: Number) -> list[str]:
     parts = []
-    for number, one in enumerate(series):
-        a, b = LEFT + 290 * (number % 2), top + 20 * (number // 2)
+    for at, (one, number) in enumerate(_numbered(series)):
+        a, b = LEFT + 290 * (at % 2), top + 20 * (at // 2)
         parts.append(_mark(number, a, b) + _text(one.name, a + 12, b + 4))
     return parts
 

@@ -1,3 +1,4 @@
+import re
 from xml.etree import ElementTree
 
 import pytest
@@ -28,6 +29,22 @@ def test_ticks_are_round_rising_and_reach_both_ends(low, extent):
     assert found[-1] >= low + extent - 1e-6
     assert found == sorted(set(found))
     assert 2 <= len(found) <= 14
+
+
+def test_what_continues_a_series_looks_like_it_and_lies_where_it_is():
+    points = (Point(x=10, y=0.3), Point(x=100, y=0.5))
+    names = ("a", "b", "c")
+    series = [Series(name=name, points=points) for name in names]
+    beyond = Series(name="b, on", points=points, dashed=True, continues="b")
+
+    svg = line_figure("t", [*series, beyond], x_label="x", y_label="y", logarithmic=True)
+
+    lines = [part for part in svg.splitlines() if 'class="line"' in part]
+    assert len(lines) == 4
+    assert len({line.split('points="')[1] for line in lines}) == 1
+    colours = [re.findall(r"stroke:([^\"]+)", line)[0] for line in lines]
+    assert colours[3] == colours[1]
+    assert len(set(colours)) == 3
 
 
 def test_a_line_figure_names_axes_and_series_and_draws_bands():
