@@ -281,10 +281,15 @@ def picture(request: SignedInRequest, public_id: str, workspace_id: str, key: st
 @require_safe
 @never_cache
 def job_lines(request: SignedInRequest, public_id: str, workspace_id: str) -> HttpResponse:
-    """Give the workspace's active jobs, and the pictures there are: of slices, and in cells."""
+    """Give the workspace's active jobs, a picture job that failed last, and the pictures there are."""
     workspace = workspace_of(request, public_id, workspace_id)
     recent = workspace.project.jobs.filter(kind__in=JOB_KINDS).order_by("-created_at")[:12]
-    lines = [_job_line(job) for job in recent if job.state in ACTIVE]
+    newest = next((job for job in recent if job.kind == JobKind.INVERT), None)
+    lines = [
+        _job_line(job)
+        for job in recent
+        if job.state in ACTIVE or (job is newest and job.state == JobState.FAILED)
+    ]
     version = version_of(workspace)
     names = [name for name in request.GET.get("cells", "").split(",") if name]
     if len(names) > MOST_CELLS:

@@ -186,7 +186,13 @@ class _Handler(BaseHTTPRequestHandler):
         elif name == "image_marks":
             world.mark_images(body)
         elif name == "pictures":
-            world.job = {"state": "running", "stage": "Finding pictures", "done": 3, "total": 24}
+            world.job = {
+                "kind": "invert",
+                "state": "running",
+                "stage": "Finding pictures",
+                "done": 3,
+                "total": 24,
+            }
             world.asked_cell = "hulls" if body.get("hulls") else body.get("cell", "")
         elif name == "undo" and world.done:
             world.back()
@@ -201,6 +207,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._json({"flagged": len(world.flagged)})
             return
         elif name == "changes":
+            world.seen.append((body["set_version"], world.set_version))
             if body["kind"] == "rename":
                 world.names[body["numbers"][0]] = body["name"]
             if body["kind"] == "lasso":

@@ -44,6 +44,7 @@ class World:
     names: dict[int, str] = field(default_factory=dict)
     flagged: dict[int, Any] = field(default_factory=dict)
     set_version: int = 1
+    seen: list[tuple[int, int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Draw points, slices, labels and confidences, the same every time."""

@@ -7,6 +7,8 @@ import { indicesOf, joined, pointsInside, summaryOf } from "./selection.js";
 import { savedSliceWords } from "./marking.js";
 
 const MOST_LOOKED_AT = 1200;
+/** What a spreadsheet might run as a formula; guarded as in the server's tables. */
+const RISKY = /^[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20']/;
 
 export class Chosen {
   constructor(root, { store, model, stage, detail, marking, dialogs, notices }) {
@@ -96,14 +98,20 @@ export class Chosen {
 
   #list() {
     const { label, predicted, slice } = this.model.columns;
-    const name = (index) => `"${String(this.model.className(index)).replaceAll('"', '""')}"`;
+    const guarded = (text) => (RISKY.test(text) ? `'${text}` : text);
+    const name = (index) => `"${guarded(String(this.model.className(index))).replaceAll('"', '""')}"`;
     const lines = indicesOf(this.mask).map((row) => `${row},${this.model.slices[slice[row]].number},${name(label[row])},${name(predicted[row])}`);
     download(new Blob([["index,slice,label,predicted", ...lines, ""].join("\r\n")], { type: "text/csv" }), "chosen-images.csv");
   }
 
   async #save(name) {
+    if (!this.mask) {
+      this.notices.toast("The slices are being read anew. Save again when the points are there.", { isBad: true });
+      return;
+    }
     const members = indicesOf(this.mask);
-    await this.marking.change({ kind: "lasso", name, members }, savedSliceWords(name, members.length));
+    const isSaved = await this.marking.change({ kind: "lasso", name, members }, savedSliceWords(name, members.length));
+    if (isSaved) this.forget();
   }
 }
 

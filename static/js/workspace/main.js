@@ -126,6 +126,7 @@ async function start(payload) {
     model.takePayload(next);
     lists.forget();
     model.takeColumns(null);
+    const kept = chosen.mask; // images keep their index, whatever becomes of slices
     chosen.forget();
     matrix.pictures.forget();
     detail.rows = null;
@@ -138,7 +139,9 @@ async function start(payload) {
     tellOutside(model);
     detail.load();
     making.tell();
-    if (await loadPoints()) tellPoints();
+    if (!(await loadPoints())) return;
+    tellPoints();
+    if (kept) chosen.take(kept);
   }
 
   /** Get the points and draw them; say whether they came. */

@@ -58,8 +58,9 @@ export class Making {
     this.#take(found.pictures ?? {});
     this.onJob();
     this.#tellHulls(found.hulls ?? [0, 0]);
-    const active = found.jobs.find(({ state }) => ACTIVE.includes(state));
-    const failed = found.jobs.find(({ state }) => state === "failed");
+    const own = found.jobs.filter(({ kind }) => kind === "invert");
+    const active = own.find(({ state }) => ACTIVE.includes(state));
+    const failed = own.find(({ state }) => state === "failed");
     if (active) {
       this.tell(`${active.stage || "waiting in the queue"}${active.total ? `, ${active.done} of ${active.total}` : ""}`, true);
       this.timer = setTimeout(() => this.follow(), EVERY);

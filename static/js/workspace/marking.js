@@ -79,7 +79,9 @@ export class Marking {
   /** Rename, merge, split, or make a slice of chosen images. */
   async change(body, words) {
     return this.#guard(async () => {
-      const payload = await send(this.model.urls.changes, { numbers: [], name: "", members: [], ...body });
+      // of the slices seen when its turn comes, so that another lead's change is not overruled unseen
+      const seen = { set_version: this.model.setVersion };
+      const payload = await send(this.model.urls.changes, { numbers: [], name: "", members: [], ...seen, ...body });
       await this.onPayload(payload);
       this.notices.toast(words, { verb: "Undo", act: () => this.undo() });
     });

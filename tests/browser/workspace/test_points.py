@@ -43,6 +43,27 @@ def test_points_are_chosen_by_key_and_by_lasso_alike(page: Page):
         page.get_by_label("Name", exact=True).fill("small birds")
         press(page, "Enter")
         expect(toast(page)).to_contain_text(f"Saved “small birds”, {size} images")
+        expect(page.locator("[data-choice]")).to_be_hidden()
+        assert world.seen == [(1, 1)]
+
+
+def test_chosen_images_stay_when_another_lead_changes_the_slices(page: Page):
+    world = World()
+    with serving(world) as address:
+        opened(page, f"{address}?slice=3")
+        press(page, "p", "i")
+        size = int((world.slice_of == 2).sum())
+        expect(page.locator("[data-n-chosen]")).to_have_text(f"{size} images chosen")
+        world.names[5] = "walls"
+        world.set_version += 1
+        world.revision += 1
+        expect(toast(page)).to_contain_text("changed by another person", timeout=15_000)
+        expect(page.locator("[data-n-chosen]")).to_have_text(f"{size} images chosen")
+        page.get_by_role("button", name="Save as slice").press("Enter")
+        page.get_by_label("Name", exact=True).fill("small birds")
+        press(page, "Enter")
+        expect(toast(page)).to_contain_text(f"Saved “small birds”, {size} images")
+        assert world.seen == [(2, 2)]
 
 
 def test_points_have_the_pixels_they_should(page: Page):

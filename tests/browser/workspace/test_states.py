@@ -158,6 +158,25 @@ def test_pictures_that_are_missing_are_made_and_come_by_themselves(page: Page):
         expect(band).to_have_count(0)
 
 
+def test_a_failed_job_is_told_and_a_retraining_is_no_picture_job(page: Page):
+    world = World(bare=True)
+    world.job = {"kind": "invert", "state": "failed", "error": "The classifier has no linear head."}
+    with serving(world) as address:
+        opened(page, address)
+        band = page.locator(".ws-band")
+        expect(band).to_contain_text("The last job failed: The classifier has no linear head.")
+        world.job = {
+            "kind": "mend",
+            "state": "running",
+            "stage": "retraining",
+            "done": 1,
+            "total": 3,
+        }
+        page.reload()
+        expect(band).to_contain_text("24 of 24 slices have no picture yet")
+        expect(band.get_by_role("button", name="Make the pictures")).to_be_visible()
+
+
 def test_stale_slices_say_so(page: Page):
     with serving(World(fail={"stale"})) as address:
         opened(page, address)

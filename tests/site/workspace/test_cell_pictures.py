@@ -95,3 +95,17 @@ def test_strangers_and_reviewers_ask_for_none(page, rob_browser, sam_browser):
         assert sent.status_code == status
     assert sam_browser.get(page.base + "jobs/?cells=0.1").status_code == 404
     assert not Job.objects.filter(state=JobState.QUEUED).exists()
+
+
+def test_the_picture_job_that_failed_last_is_told(page, workspace):
+    failed = Job.objects.create(
+        project=workspace.project, kind="invert", state=JobState.FAILED, error="No linear head."
+    )
+    Job.objects.create(project=workspace.project, kind="mend", state=JobState.FAILED)
+
+    (line,) = page.get("jobs/").json()["jobs"]
+    assert (line["kind"], line["state"], line["error"]) == ("invert", "failed", "No linear head.")
+
+    Job.objects.create(project=workspace.project, kind="invert", state=JobState.DONE)
+    assert page.get("jobs/").json()["jobs"] == []
+    assert failed.state == JobState.FAILED
