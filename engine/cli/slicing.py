@@ -83,7 +83,7 @@ def corm(
     in_place: Annotated[
         bool,
         typer.Option(
-            "--in-place", help="Noisy pictures instead of the clean ones (paper); heads alone."
+            "--in-place", help="Noisy pictures instead of the clean ones, as in the paper."
         ),
     ] = False,
     finetune: Annotated[

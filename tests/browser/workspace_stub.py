@@ -178,8 +178,8 @@ class _Handler(BaseHTTPRequestHandler):
         world = self.world
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])) or b"{}")
         name = self.path.removeprefix("/w/").strip("/")
-        if name in world.fail:
-            self._json({"error": f"The server cannot do {name} now."}, 500)
+        if name in world.fail or name in world.refuse:
+            self._refuse(name)
             return
         if name == "marks":
             world.mark(body)
@@ -217,6 +217,14 @@ class _Handler(BaseHTTPRequestHandler):
             self._json(world.payload())
             return
         self._json(world.told())
+
+    def _refuse(self, name: str) -> None:
+        world = self.world
+        if name in world.fail:
+            self._json({"error": f"The server cannot do {name} now."}, 500)
+            return
+        state = {"state": world.told()} if "marks" in name else {}
+        self._json({"error": world.refuse[name], **state}, 409)
 
     def _lasso(self, body: dict[str, Any]) -> None:
         world = self.world

@@ -27,6 +27,7 @@ class World:
     is_lead: bool = True
     state: str = "ready"
     fail: set[str] = field(default_factory=set)
+    refuse: dict[str, str] = field(default_factory=dict)
     bare: bool = False
     gate: threading.Event = field(default_factory=threading.Event)
     is_held: bool = False
@@ -219,6 +220,7 @@ class World:
         return [self._image(int(row)) for row in rows]
 
     def _image(self, row: int) -> dict[str, Any]:
+        spread = self.scores()[str(int(self.slice_of[row]) + 1)][0]
         grid = np.zeros((7, 7))
         grid[row % 5 + 1, row % 4 + 1] = 255
         grid[row % 5, row % 4] = 120
@@ -229,7 +231,7 @@ class World:
             "label": int(self.label[row]),
             "predicted": int(self.predicted[row]),
             "confidence": float(self.confidence[row] / 255),
-            "score": {"core": 1.0, "spurious": 0.0}.get(self.image_marks.get(row, ""), 0.5),
+            "score": {"core": 1.0, "spurious": 0.0}.get(self.image_marks.get(row, ""), spread),
             "mark": {"kind": self.image_marks[row], "by": "Mira"}
             if row in self.image_marks
             else None,

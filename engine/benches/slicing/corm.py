@@ -164,7 +164,7 @@ def measure_corm(order: CormOrder, store: ArtifactStore, watcher: Watcher) -> di
         "split": order.split.value,
         "mode": "finetune" if order.finetune else "head",
         "sigma": order.corm.sigma,
-        "beside": None if order.finetune else order.corm.beside,
+        "beside": order.corm.beside,
         "c": None if order.finetune else _c(order, subject),
         "tuning": codecs.to_json(order.tuning) if order.finetune else None,
         "draws": order.draws,
@@ -366,10 +366,12 @@ def _tuned_judge(order: CormOrder, subject: Subject, watcher: Watcher) -> Judge:
             preprocessing=subject.classifier.preprocessing,
             config=order.corm,
         )
+        # fed twice, once of two times with noise: on average a copy beside the clean picture
+        fed = np.concatenate([train, flagged]) if order.corm.beside else train
         tuned, _history = fine_tune(
             subject.classifier,
             manifest,
-            train,
+            np.sort(fed),
             np.zeros(0, dtype=np.int64),
             order.tuning,
             alteration=noise if len(flagged) else None,

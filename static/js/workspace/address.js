@@ -100,6 +100,6 @@ export function followAddress(store) {
   });
   window.addEventListener("popstate", () => {
     const all = Object.fromEntries(Object.keys(PARTS).map((key) => [key, START[key]]));
-    store.set({ ...all, layout: store.state.layout, ...readAddress(location.search) }, { history: "none" });
+    store.set({ ...all, ...readAddress(location.search) }, { history: "none" });
   });
 }

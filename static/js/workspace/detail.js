@@ -122,12 +122,14 @@ export class Detail {
     const { signal } = this.asking;
     const place = this.place("thumbs");
     this.part.dataset.state = "loading";
+    const held = [...place.children].findIndex((item) => item.contains(document.activeElement));
     const timers = [setTimeout(() => skeleton(place), SKELETON_AFTER), setTimeout(() => say(place, "Loading images…"), WORDS_AFTER)];
     try {
       const found = await this.#wanted(page, signal);
       if (signal.aborted) return;
       timers.forEach(clearTimeout);
       this.#fill(found);
+      if (held >= 0 && document.activeElement === document.body) place.children[held]?.querySelector("button")?.focus({ preventScroll: true });
       this.part.dataset.state = found.images.length ? "ready" : "empty";
     } catch (error) {
       timers.forEach(clearTimeout);

@@ -1,7 +1,7 @@
 /** One image large: the photo, and beside it the same with the highlight. */
 import { KINDS } from "./model.js";
 import { captionOf, drawOn } from "./pictures.js";
-import { send } from "./wire.js";
+import { send, WireError } from "./wire.js";
 
 const OWN_KEYS = { c: "core", s: "spurious", u: "clear" };
 
@@ -56,6 +56,28 @@ export class Lightbox {
     this.#tellFlag();
     this.#tellScore();
     this.draw();
+    this.#renew();
+  }
+
+  /** Marks came meanwhile: tell the score that follows from them. */
+  follow() {
+    if (!this.dialog.open || !this.current) return;
+    this.#tellScore();
+    this.#renew();
+  }
+
+  /** Ask for this image's score anew, if marks came since it was told. */
+  async #renew() {
+    const image = this.current;
+    if (image.revision === this.model.revision) return;
+    try {
+      const [{ score, mark, revision }] = (await this.lists.some([image.index])).images;
+      Object.assign(image, { score, mark, revision });
+    } catch (error) {
+      if (!(error instanceof WireError)) throw error;
+      if (image === this.current) this.place("light-status").textContent = `The spuriousness is from before the latest marks. ${error.message}`;
+    }
+    if (image === this.current) this.#tellScore();
   }
 
   /** Say how spurious this image is, and who says so. */
@@ -78,13 +100,8 @@ export class Lightbox {
   async mark(kind) {
     const image = this.current;
     if (kind === "clear" && !this.model.imageMarks.has(image.index)) return;
-    const isSaved = await this.onMark(kind, [image.index]);
-    const status = this.place("light-status");
-    status.textContent = isSaved ? "Saved. Ctrl Z in the workspace takes it back." : "Not saved.";
-    if (!isSaved) return;
-    const [fresh] = (await this.lists.some([image.index])).images;
-    Object.assign(image, { score: fresh.score, mark: fresh.mark });
-    this.#tellScore();
+    const refusal = await this.onMark(kind, [image.index]);
+    this.place("light-status").textContent = refusal === null ? "Saved. Ctrl Z in the workspace takes it back." : `Not saved. ${refusal}`;
   }
 
   #tellFlag() {
@@ -118,6 +135,7 @@ export class Lightbox {
       await send(this.model.urls.flag, { index: image.index, ...flagged });
     } catch (error) {
       status.textContent = `Not saved. ${error.message}`;
+      this.#tellFlag();
       return;
     }
     image.flagged = isWrong ? flagged : null;

@@ -84,7 +84,7 @@ async function start(payload) {
     onSized: () => matrix.refresh(), // it may have been drawn before the stage knew its colours
   });
   const table = new Table(root.querySelector("[data-part=slices]"), parts);
-  const detail = new Detail(root.querySelector("[data-part=detail]"), { ...parts, onMark: (kind, rows) => marking.markImages(kind, rows) });
+  const detail = new Detail(root.querySelector("[data-part=detail]"), { ...parts, onMark: async (kind, rows) => ((await marking.markImages(kind, rows)) ? null : marking.refusal) });
   const matrix = new Matrix(root.querySelector("[data-matrix]"), { ...parts, stage, onFind: (cell) => making.begin({ cell }) });
   const marking = new Marking({ ...parts, onState: () => told(), onPayload: (next) => renewed(next) });
   const dialogs = new Dialogs(root, { ...parts, marking });
@@ -100,14 +100,17 @@ async function start(payload) {
   });
 
   let ofImages = model.imageMarks;
+  let ofRevision = model.revision;
 
-  /** Single images were marked: show it where they are points, and where they are pictures. */
+  /** Marks move the images' scores: show them where they are points, and where they are pictures. */
   function tellImages() {
-    if (model.imageMarks === ofImages) return;
+    if (model.imageMarks !== ofImages) drawOwnMarks(stage, model);
     ofImages = model.imageMarks;
-    drawOwnMarks(stage, model);
+    if (model.revision === ofRevision) return;
+    ofRevision = model.revision;
     lists.forget();
     detail.load();
+    detail.lightbox.follow();
   }
 
   /** Marks and scores came: tell them everywhere. */
@@ -294,7 +297,10 @@ function followControls(place, { store, stage, table, detail, marking, dialogs, 
     const name = field.value.trim();
     if (!name) return;
     field.value = "";
-    marking.change({ kind: "rename", numbers: [store.state.slice], name }, `Slice ${store.state.slice} is now called “${name}”.`);
+    const saving = marking.change({ kind: "rename", numbers: [store.state.slice], name }, `Slice ${store.state.slice} is now called “${name}”.`);
+    saving.then((isSaved) => {
+      if (!isSaved) field.value ||= name;
+    });
   });
 }
 

@@ -40,7 +40,7 @@ export class Making {
       this.follow();
     } catch (error) {
       this.tell(error.message);
-      if (what.cell || what.hulls) this.notices.toast(error.message, { isBad: true });
+      if (what.cell || what.hulls || error.status === 409) this.notices.toast(error.message, { isBad: true, stays: error.status === 409 });
     }
   }
 

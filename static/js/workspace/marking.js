@@ -17,6 +17,7 @@ export class Marking {
     Object.assign(this, { store, model, notices, isLead, onState, onPayload });
     this.waiting = 0;
     this.last = Promise.resolve();
+    this.refusal = ""; // what the server said last against something
   }
 
   /** Whether something is being saved. */
@@ -92,13 +93,20 @@ export class Marking {
     return this.#guard(async () => {
       const words = wordsOf();
       if (!words) return;
-      const state = await send(url, typeof body === "function" ? body() : body);
-      const setChanged = state.set_version !== undefined && state.set_version !== this.model.setVersion;
-      if (setChanged) await this.onPayload(await read(this.model.payloadUrl));
-      const changes = setChanged ? [] : this.model.takeState(state);
-      this.onState(changes);
+      const changes = (await this.#take(await send(url, typeof body === "function" ? body() : body))) ?? [];
       this.notices.toast(words, { verb: undo ? "Undo" : null, act: () => this.undo(), note: changedWords(changes, numbers), list: changes.slice(0, MOST_TOLD) });
     }, onClash);
+  }
+
+  /** Show what the server tells: marks and scores; or everything anew, and null, where the slices are others. */
+  async #take(state) {
+    if (state.set_version !== undefined && state.set_version !== this.model.setVersion) {
+      await this.onPayload(await read(this.model.payloadUrl));
+      return null;
+    }
+    const changes = this.model.takeState(state);
+    this.onState(changes);
+    return changes;
   }
 
   /** Do one thing after the other, and say what went wrong. */
@@ -120,17 +128,32 @@ export class Marking {
     return done;
   }
 
-  #failed(error, onClash) {
+  async #failed(error, onClash) {
     if (!(error instanceof WireError)) {
       reportError(error);
-      this.notices.toast("The page went wrong. Reload it to see what was saved.", { isBad: true });
+      this.refusal = "The page went wrong. Reload it to see what was saved.";
+      this.notices.toast(this.refusal, { isBad: true });
       return false;
     }
-    if (error.status === 409 && error.state) this.onState(this.model.takeState(error.state));
-    if (error.status === 409 && onClash) this.notices.toast(error.message, { verb: "Mark all the same", act: onClash, isBad: true });
-    else this.notices.toast(`Not saved. ${error.message}`, { isBad: true });
+    this.refusal = error.message;
+    const stays = error.status === 409;
+    // refused although nothing moved: newer slices, which no second try gets round
+    const isClash = stays && onClash && error.state && error.state.revision !== this.model.revision;
+    if (stays) await this.#catchUp(error.state);
+    if (isClash) this.notices.toast(error.message, { verb: "Mark all the same", act: onClash, isBad: true, stays });
+    else this.notices.toast(`Not saved. ${error.message}`, { isBad: true, stays });
     this.notices.notSaved(error);
     return false;
+  }
+
+  /** Show how things are now, after somebody else was faster. */
+  async #catchUp(state) {
+    try {
+      if (state) await this.#take(state);
+      else await this.look({ isOwn: true });
+    } catch (error) {
+      if (!(error instanceof WireError)) reportError(error);
+    }
   }
 
   /** Ask for news every few seconds while the page is seen. */
@@ -144,21 +167,20 @@ export class Marking {
     window.addEventListener("offline", () => this.notices.offline());
   }
 
-  /** Ask for news once. */
-  async look() {
+  /** Ask for news once; `isOwn`: amid a person's own act, which says itself what happened. */
+  async look({ isOwn = false } = {}) {
     try {
       const url = new URL(this.model.urls.state, location.href);
       url.searchParams.set("since", this.model.revision);
       const state = await read(url);
       this.notices.online();
-      if (!state || this.busy) return;
-      if (state.set_version !== this.model.setVersion) {
-        await this.onPayload(await read(this.model.payloadUrl));
+      if (!state || (this.busy && !isOwn)) return;
+      const changes = await this.#take(state);
+      if (isOwn) return;
+      if (!changes) {
         this.notices.toast("The slices were changed by another person.");
         return;
       }
-      const changes = this.model.takeState(state);
-      this.onState(changes);
       const marked = changes.filter((change) => change.marked);
       if (marked.length) this.notices.toast(`Another person marked ${marked.length === 1 ? `slice ${marked[0].number}` : `${marked.length} slices`}.`, { note: changedWords(changes, []) });
     } catch (error) {

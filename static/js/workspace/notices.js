@@ -14,8 +14,8 @@ export class Notices {
     this.kept = new Map();
   }
 
-  /** Say something for a while. */
-  toast(words, { verb = null, act = null, note = "", list = [], isBad = false } = {}) {
+  /** Say something for a while; `stays`: until a person dismisses it. */
+  toast(words, { verb = null, act = null, note = "", list = [], isBad = false, stays = false } = {}) {
     const toast = Object.assign(document.createElement("div"), { className: `ws-toast${isBad ? " is-bad" : ""}` });
     const text = Object.assign(document.createElement("p"), { textContent: words });
     toast.append(text);
@@ -30,17 +30,13 @@ export class Notices {
       more.append(place);
       toast.append(more);
     }
-    if (verb) {
-      const button = Object.assign(document.createElement("button"), { type: "button", className: "button button--small", textContent: verb });
-      button.addEventListener("click", () => {
-        toast.remove();
-        act();
-      });
-      toast.append(button);
-    }
-    this.toasts.replaceChildren(toast);
+    if (verb) toast.append(leaving(toast, verb, act));
+    if (stays) toast.append(leaving(toast, "Dismiss"));
+    const kept = stays ? [] : this.toasts.querySelectorAll("[data-stays]");
+    toast.toggleAttribute("data-stays", stays);
+    this.toasts.replaceChildren(...kept, toast);
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.#leave(toast), isBad ? 2 * STAYS : STAYS);
+    if (!stays) this.timer = setTimeout(() => this.#leave(toast), isBad ? 2 * STAYS : STAYS);
   }
 
   /** Go, unless a person is at it. */
@@ -100,4 +96,14 @@ export class Notices {
   failedToFollow(error) {
     this.band("follow", `News from others cannot be had: ${error.message}`);
   }
+}
+
+/** A button that takes its toast away, and may do something. */
+function leaving(toast, words, act = () => {}) {
+  const button = Object.assign(document.createElement("button"), { type: "button", className: "button button--small", textContent: words });
+  button.addEventListener("click", () => {
+    toast.remove();
+    act();
+  });
+  return button;
 }

@@ -92,7 +92,7 @@ export class ImageLists {
   }
 
   forget() {
-    this.kept.clear();
+    this.kept = new Map(); // what is still under way belongs to the old one
   }
 
   /** A page of a slice's images in an order, or of those in a cell. */
@@ -109,11 +109,14 @@ export class ImageLists {
   }
 
   async #get(url, { signal } = {}) {
-    if (!this.kept.has(url)) {
+    const { kept } = this;
+    if (!kept.has(url)) {
+      const { revision } = this.model;
       const found = await read(url, { signal });
-      if (this.kept.size > MOST_KEPT) this.kept.delete(this.kept.keys().next().value);
-      this.kept.set(url, found);
+      for (const image of found.images) image.revision = revision; // its score is of these marks, or later ones
+      if (kept.size > MOST_KEPT) kept.delete(kept.keys().next().value);
+      kept.set(url, found);
     }
-    return this.kept.get(url);
+    return kept.get(url);
   }
 }

@@ -86,8 +86,7 @@ def test_corm_reports_every_arm_and_seed(bench_tables, bench_store, subjects, fi
             *(found[arm][name]["per_seed"] for name in FIGURES[1:]), strict=True
         ):
             assert rcs == pytest.approx(relative_core_sensitivity(core, spurious), abs=2e-4)
-    # copies take no picture's place; with all layers trained a coin decides, picture by picture
-    assert found["beside"] is (None if finetune else True)
+    assert found["beside"] is True
     if finetune:
         assert found["tuning"] == codecs.to_json(tuning_of())
         assert (found["tuning"]["lr"], found["tuning"]["train_batch_norm"]) == (1e-4, False)
