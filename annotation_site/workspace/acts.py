@@ -81,11 +81,7 @@ def taken_back(
         pairs: As the event keeps them.
         now: What each is marked as now.
     """
-    return {
-        int(number): (after, before)
-        for number, (before, after) in pairs.items()
-        if now.get(int(number)) == after
-    }
+    return done_again({number: [after, before] for number, (before, after) in pairs.items()}, now)
 
 
 def done_again(

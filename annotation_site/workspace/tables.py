@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -224,6 +224,18 @@ def run_facts(workspace: Workspace) -> dict[str, Any]:
 _ATTRIBUTION = {"grad_cam": "GradCAM", "grad_cam_plus_plus": "GradCAM++", "x_grad_cam": "XGradCAM"}
 
 
+def _seen_and_laid_out(facts: Mapping[str, Any]) -> str:
+    """Name the maps and the layout. Slices of before these were kept had GradCAM's and UMAP's."""
+    method = facts.get("attribution", "grad_cam")
+    maps = f"{_ATTRIBUTION.get(method, method.replace('_', ' '))} map of the predicted class"
+    if facts.get("laid_out_by", "umap") != "umap":
+        return f"{maps}, and laid out in the plane by their first two principal components"
+    return (
+        f"{maps}, reduced to 32 principal components and laid out in the plane by UMAP "
+        "(20 neighbours, least distance .05)"
+    )
+
+
 def methods_paragraph(workspace: Workspace) -> str:
     """Write what was done, for a paper's section on methods."""
     version, rows = version_of(workspace), mark_rows(workspace)
@@ -234,7 +246,6 @@ def methods_paragraph(workspace: Workspace) -> str:
     said = ", ".join(f"{n} {kind.replace('_', ' ')}" for kind, n in kinds.items() if n)
     n_images = workspace.image_marks.count()
     single = f" and set the score of {n_images:,} single images by hand" if n_images else ""
-    method = facts.get("attribution", "grad_cam")
     changed = sum(1 for _ in workspace.events.filter(kind="change", state="in_force"))
     stop = (
         f"k was raised until every slice of at least three images had a mean cosine of at least "
@@ -243,19 +254,11 @@ def methods_paragraph(workspace: Workspace) -> str:
         else f"the number of slices was stopped by the rule “{facts['reason']}” at a threshold of "
         f"{facts['threshold']}"
     )
-    umap = facts.get("laid_out_by", "umap") == "umap"
-    laid_out = (
-        "reduced to 32 principal components and laid out in the plane by UMAP (20 neighbours, least "
-        "distance .05)"
-        if umap
-        else "laid out in the plane by their first two principal components (too few for UMAP)"
-    )
     return (
         f"We examined {len(version.images):,} images ({workspace.get_split_display()}) of "
         f"{workspace.project.dataset.name} as classified by {model.name} "
-        f"({model.architecture}). Features of the last layer with a spatial grid were averaged "
-        f"under the {_ATTRIBUTION.get(method, method.replace('_', ' '))} map of the predicted class, {laid_out}. The plane was cut by "
-        f"k-means; {stop}. After {changed} changes by hand there were {len(version.slices)} slices "
+        f"({model.architecture}). Features of the last layer with a spatial grid were averaged under the "
+        f"{_seen_and_laid_out(facts)}. The plane was cut by k-means; {stop}. After {changed} changes by hand there were {len(version.slices)} slices "
         "(AttributionScanner, IEEE TVCG 2025). "
         f"People marked {len(rows)} of them ({said or 'none'}){single}; marks were spread to all slices "
         "and images by Gaussian-process regression over the plane with a prior of .5, inside the "

@@ -281,15 +281,16 @@ def picture(request: SignedInRequest, public_id: str, workspace_id: str, key: st
 @require_safe
 @never_cache
 def job_lines(request: SignedInRequest, public_id: str, workspace_id: str) -> HttpResponse:
-    """Give the workspace's active jobs, a picture job that failed last, and the pictures there are."""
+    """Give the project's active jobs, the workspace's picture job if its last one failed, and pictures."""
     workspace = workspace_of(request, public_id, workspace_id)
     recent = workspace.project.jobs.filter(kind__in=JOB_KINDS).order_by("-created_at")[:12]
-    newest = next((job for job in recent if job.kind == JobKind.INVERT), None)
-    lines = [
-        _job_line(job)
-        for job in recent
-        if job.state in ACTIVE or (job is newest and job.state == JobState.FAILED)
-    ]
+    own = workspace.project.jobs.filter(
+        kind=JobKind.INVERT, params__workspace=workspace.public_id
+    ).order_by("-created_at")
+    newest = own.first()
+    lines = [_job_line(job) for job in recent if job.state in ACTIVE]
+    if newest is not None and newest.state == JobState.FAILED:
+        lines.append(_job_line(newest))
     version = version_of(workspace)
     names = [name for name in request.GET.get("cells", "").split(",") if name]
     if len(names) > MOST_CELLS:

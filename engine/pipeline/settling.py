@@ -35,7 +35,7 @@ def settled(
         routes = tuple(route for route in routes if route not in ON_VALIDATION)
         notes.append(
             f"There are no test images: classifiers are judged on the {n_val} images of val, which "
-            "also choose settings, so figures are somewhat too good. Nothing is fitted to them."
+            "also choose settings, so figures may be too good. No head is fitted to them."
         )
     missing = _missing_in_val(manifest)
     if Route.SLIM_VAL in routes and missing:

@@ -58,7 +58,7 @@ ARMS = ("baseline", "annotation", "propagation")
 
 
 LEARNING_RATE = 1e-4
-"""Of all layers. With frozen statistics a rate of 1e-3 ends in one class (docs/results.md)."""
+"""Of all layers. From a new head and with frozen statistics 1e-3 ended in one class (docs/results.md)."""
 
 
 def tuning_of(*, epochs: int = 1, lr: float = LEARNING_RATE, image_size: int = 0) -> FineTuneConfig:

@@ -6,6 +6,7 @@ import pytest
 
 from engine.artifacts.store import ArtifactStore
 from engine.pipeline.pipeline import SilentWatcher
+from tests.small import CLASSIFIER
 
 TUNING = {"epochs": 6, "lr": 0.05, "batch_size": 16}
 
@@ -14,12 +15,7 @@ def table_of(manifest):
     """What a data set's own description says, in small."""
     return {
         "data": {"manifest": str(manifest)},
-        "classifier": {
-            "architecture": "gazecheck/small_cnn",
-            "source": "finetune",
-            "pretrained": "none",
-            "image_size": 32,
-        },
+        "classifier": CLASSIFIER,
         "fine_tuning": TUNING,
     }
 

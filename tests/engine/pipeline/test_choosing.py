@@ -13,6 +13,7 @@ from engine.pipeline.memory import Memory, MemoryRunner
 from engine.pipeline.sources import read_data
 from engine.pipeline.stages import build_stages
 from engine.progress import ignore_progress
+from tests.small import CLASSIFIER
 
 pytestmark = pytest.mark.slow
 RULES = ("cues", "threshold", "better_half")
@@ -35,12 +36,7 @@ def runner_of(data, memory, *, seed=0, **screening):
         {
             "seed": seed,
             "data": {"manifest": str(data)},
-            "classifier": {
-                "architecture": "gazecheck/small_cnn",
-                "source": "finetune",
-                "pretrained": "none",
-                "image_size": 32,
-            },
+            "classifier": CLASSIFIER,
             "fine_tuning": {"epochs": 1, "lr": 0.05, "batch_size": 32},
             "queries": {"budget": 20},
             "space": {"components": 8},

@@ -8,6 +8,7 @@ from engine.errors import InvalidInput
 from engine.pipeline.config import PipelineConfig
 from engine.pipeline.sources import make_reference
 from engine.progress import ignore_progress
+from tests.small import CLASSIFIER
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda", "cuda:1", "mps"])
@@ -26,12 +27,7 @@ def test_fine_tuning_starts_on_no_device_that_is_not_there(tmp_path):
     config = PipelineConfig.from_mapping(
         {
             "device": "cuda",
-            "classifier": {
-                "architecture": "gazecheck/small_cnn",
-                "source": "finetune",
-                "pretrained": "none",
-                "image_size": 32,
-            },
+            "classifier": CLASSIFIER,
         }
     )
     manifest = ImageManifest(root=tmp_path, records=(), class_names=("a", "b"), digest="0")

@@ -11,7 +11,7 @@ from engine.data.synthetic import build_shapes
 from engine.pipeline.config import PipelineConfig
 from engine.pipeline.mending import Arm, MendingOrder, mend
 from engine.pipeline.run import Run
-from tests.engine.pipeline.test_settling import SETTINGS, rewritten
+from tests.small import SETTINGS, without_objects
 
 pytestmark = pytest.mark.slow
 
@@ -25,11 +25,6 @@ def manifest(tmp_path_factory) -> Path:
 def run_of(manifest: Path, store: Path) -> Run:
     table = {**SETTINGS, "data": {"manifest": str(manifest)}}
     return Run(PipelineConfig.from_mapping(table, origin="the test"), ArtifactStore(store))
-
-
-def without_objects(manifest: Path) -> Path:
-    none = dict.fromkeys(("mask", "x0", "y0", "x1", "y1"), "")
-    return rewritten(manifest, "no_objects.csv", lambda rows: [{**row, **none} for row in rows])
 
 
 def test_only_pictures_that_got_noise_are_counted(manifest, tmp_path):
@@ -47,7 +42,7 @@ def test_only_pictures_that_got_noise_are_counted(manifest, tmp_path):
 
 @pytest.mark.parametrize("n_dead", [0, 3, 16])
 def test_what_nobody_looks_at_is_not_judged_by_an_estimate(manifest, tmp_path, n_dead):
-    run = run_of(without_objects(manifest), tmp_path)
+    run = run_of(without_objects(manifest, "no_objects.csv"), tmp_path)
     rows = run.load("manifest").rows_of(Split.TEST)
     extraction = run.load("extraction")
     dead = np.array(extraction.dead_predicted)

@@ -21,18 +21,14 @@ from engine.pipeline.stages import build_stages
 from engine.pipeline.tuning import blind
 from engine.progress import ignore_progress
 from engine.training.retraining import Route
+from tests.small import CLASSIFIER
 
 pytestmark = pytest.mark.slow
 
 N_CLASSES = 12
 SIZES = (2, 2, *(10,) * 10)
 SETTINGS: dict[str, dict[str, object]] = {
-    "classifier": {
-        "architecture": "gazecheck/small_cnn",
-        "source": "finetune",
-        "pretrained": "none",
-        "image_size": 32,
-    },
+    "classifier": CLASSIFIER,
     "fine_tuning": {"epochs": 1, "lr": 0.05, "batch_size": 32},
     "queries": {"budget": 36},
     "space": {"components": 8},

@@ -1,13 +1,10 @@
 """Data sets that lack a split, or classes in one: what is left out, said, or refused at once."""
 
-import csv
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from engine.artifacts.store import ArtifactStore
-from engine.data.csv_text import csv_writer
 from engine.data.manifest import Split, read_manifest
 from engine.data.synthetic import build_shapes
 from engine.errors import InvalidInput
@@ -15,20 +12,8 @@ from engine.labeling.votes import Answer, Vote, VoteTable
 from engine.pipeline.config import PipelineConfig
 from engine.pipeline.run import Run
 from engine.pipeline.settling import require_judges, settled
+from tests.small import SETTINGS, Rows, rewritten
 
-SETTINGS = {
-    "classifier": {
-        "architecture": "gazecheck/small_cnn",
-        "source": "finetune",
-        "pretrained": "none",
-        "image_size": 32,
-    },
-    "fine_tuning": {"epochs": 1, "lr": 0.05},
-    "queries": {"budget": 8},
-    "space": {"components": 4, "method": "principal_components"},
-    "subset": {"fraction": 0.5},
-    "last_layer": {"c_grid": [0.1, 1.0]},
-}
 ROUTES = ("erm", "random_subset", "slim_tr", "slim_val")
 
 
@@ -36,19 +21,6 @@ ROUTES = ("erm", "random_subset", "slim_tr", "slim_val")
 def built(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("settling") / "shapes"
     return build_shapes(folder, n_train=24, n_val=16, n_test=16, cue="patch")
-
-
-Rows = list[dict[str, str]]
-
-
-def rewritten(manifest: Path, name: str, change: Callable[[Rows], Rows]) -> Path:
-    """Write a changed manifest beside another."""
-    with manifest.open(newline="") as lines:
-        rows = change(list(csv.DictReader(lines)))
-    out = manifest.with_name(name)
-    with out.open("w", newline="") as lines:
-        csv_writer(lines).writerows([list(rows[0]), *(list(row.values()) for row in rows)])
-    return out
 
 
 def without(manifest: Path, name: str, *, split: str, label: str = "") -> Path:

@@ -27,15 +27,11 @@ from annotation_site.review.services import try_model
 from engine.data.synthetic import build_shapes
 from engine.errors import Cancelled
 from engine.models.checkpoints import load_classifier
+from tests.small import CLASSIFIER
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 SETTINGS = {
-    "classifier": {
-        "architecture": "gazecheck/small_cnn",
-        "source": "finetune",
-        "pretrained": "none",
-        "image_size": 32,
-    },
+    "classifier": CLASSIFIER,
     "fine_tuning": {"epochs": 2, "lr": 0.01},
     # 48 training images are too few for UMAP, which is tested elsewhere and slow to start
     "space": {"n_neighbors": 15},

@@ -98,14 +98,14 @@ def test_strangers_and_reviewers_ask_for_none(page, rob_browser, sam_browser):
 
 
 def test_the_picture_job_that_failed_last_is_told(page, workspace):
-    failed = Job.objects.create(
-        project=workspace.project, kind="invert", state=JobState.FAILED, error="No linear head."
-    )
-    Job.objects.create(project=workspace.project, kind="mend", state=JobState.FAILED)
+    of_these = {"project": workspace.project, "params": {"workspace": workspace.public_id}}
+    Job.objects.create(**of_these, kind="invert", state=JobState.FAILED, error="No linear head.")
+    Job.objects.create(**of_these, kind="mend", state=JobState.FAILED)
+    elsewhere = {**of_these, "params": {"workspace": "another"}}
+    Job.objects.create(**elsewhere, kind="invert", state=JobState.FAILED, error="Not here.")
 
     (line,) = page.get("jobs/").json()["jobs"]
     assert (line["kind"], line["state"], line["error"]) == ("invert", "failed", "No linear head.")
 
-    Job.objects.create(project=workspace.project, kind="invert", state=JobState.DONE)
+    Job.objects.create(**of_these, kind="invert", state=JobState.DONE)
     assert page.get("jobs/").json()["jobs"] == []
-    assert failed.state == JobState.FAILED

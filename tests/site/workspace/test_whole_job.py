@@ -34,15 +34,11 @@ from annotation_site.workspace.tables import methods_paragraph
 from annotation_site.workspace.versions import version_of
 from engine.data.synthetic import build_shapes
 from engine.inversion.inverting import InversionConfig
+from tests.small import CLASSIFIER
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 SETTINGS = {
-    "classifier": {
-        "architecture": "gazecheck/small_cnn",
-        "source": "finetune",
-        "pretrained": "none",
-        "image_size": 32,
-    },
+    "classifier": CLASSIFIER,
     "fine_tuning": {"epochs": 2, "lr": 0.01},
     "space": {"n_neighbors": 15},
 }

@@ -20,7 +20,7 @@ from engine.pipeline.pipeline import SilentWatcher
 from engine.slicing.marks import MarkKind
 from engine.slicing.slice_set import first_set
 from engine.training.noisy_heads import FIGURES
-from tests.engine.pipeline.test_settling import rewritten
+from tests.small import without_objects
 
 
 def test_auroc_by_hand():
@@ -98,10 +98,7 @@ def test_corm_reports_every_arm_and_seed(bench_tables, bench_store, subjects, fi
 def test_corm_refuses_a_set_that_names_no_objects(bench_tables, bench_store, tmp_path):
     source = Path(bench_tables["two"]["data"]["manifest"])
     shutil.copytree(source.parent, tmp_path / "blind")
-    none = dict.fromkeys(("mask", "x0", "y0", "x1", "y1"), "")
-    blind = rewritten(
-        tmp_path / "blind" / source.name, "b.csv", lambda rows: [{**row, **none} for row in rows]
-    )
+    blind = without_objects(tmp_path / "blind" / source.name, "b.csv")
     table = {**bench_tables["two"], "data": {"manifest": str(blind)}}
     order = CormOrder(data="two", table=table, seeds=1, n_slices=6, marks=3, draws=1)
 
