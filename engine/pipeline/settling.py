@@ -64,9 +64,11 @@ def require_judges(config: PipelineConfig, manifest: ImageManifest) -> None:
     if len(manifest.rows_of(split)):
         return
     there = [f"{len(manifest.rows_of(one))} of {one}" for one in Split if one != split]
+    other = Split.TEST if split == Split.VALIDATION else Split.VALIDATION
+    else_ = f", or set evaluation.split to {other}" if len(manifest.rows_of(other)) else ""
     raise InvalidInput(
         f"there are no {split} images to judge classifiers on, only {' and '.join(there)}; give the "
-        f"data set some, or set evaluation.split to a split that has any"
+        f"data set some{else_}"
     )
 
 

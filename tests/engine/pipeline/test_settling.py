@@ -75,8 +75,11 @@ def test_nobody_to_judge_is_refused(built):
 
     with pytest.raises(InvalidInput, match="no test images to judge classifiers on, only 24 of"):
         require_judges(found, manifest)
-    with pytest.raises(InvalidInput, match=r"no val images .* set evaluation\.split"):
+    with pytest.raises(InvalidInput, match=r"no val images .* give the data set some$"):
         require_judges(config(only_train, split="val"), manifest)
+    no_val = without(built, "c.csv", split="val")
+    with pytest.raises(InvalidInput, match=r"data set some, or set evaluation\.split to test$"):
+        require_judges(config(no_val, split="val"), read_manifest(no_val))
 
 
 @pytest.mark.slow
