@@ -159,7 +159,7 @@ def _extraction(config: PipelineConfig, executor: Executor) -> Stage:
     return Stage(
         name="extraction",
         kind="extraction",
-        version=1,
+        version=2,
         inputs=("manifest", "classifier"),
         config=settings,
         compute=compute,
